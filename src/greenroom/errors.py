@@ -1,0 +1,106 @@
+"""What can go wrong, as one tree. Every message names the thing, the reason and the remedy.
+
+GreenroomError
+├── InvalidTask              a task that cannot be declared so          (TypeError)
+├── InvalidOption            an option with a value it cannot have      (ValueError)
+├── InvalidArguments         arguments that do not fit the function     (TypeError)
+├── InvalidPayload           values that cannot be stored and restored  (ValueError)
+├── NotRunning               what needs a started room, or a task       (RuntimeError)
+├── StoreError               where jobs live cannot do what was asked   (RuntimeError)
+│   ├── StoreUnavailable     closed, unreadable, locked, out of space
+│   ├── NewerSchema          written by a later greenroom
+│   └── LeaseLost            this process was declared dead; others have its jobs
+└── ResultError              a result that is not there to be had
+    ├── UnknownResult        no job of that id                          (LookupError)
+    ├── NotSuccessful        return_value of what has not succeeded     (ValueError)
+    └── WaitTimeout          it did not finish in time                  (TimeoutError)
+
+What a task may raise to say how its attempt ends is not an error and stands apart: Retry, Snooze, Cancel.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class GreenroomError(Exception):
+    """Anything that greenroom itself raises."""
+
+
+class InvalidTask(GreenroomError, TypeError):
+    """A task that cannot be declared so."""
+
+
+class InvalidOption(GreenroomError, ValueError):
+    """An option with a value that it cannot have."""
+
+
+class InvalidArguments(GreenroomError, TypeError):
+    """Arguments that do not fit the task's function."""
+
+
+class InvalidPayload(GreenroomError, ValueError):
+    """Values that cannot be stored and come back as they were."""
+
+
+class NotRunning(GreenroomError, RuntimeError):
+    """Asked outside of a task, or of a room that is not started."""
+
+
+class StoreError(GreenroomError, RuntimeError):
+    """The place where jobs live cannot do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is closed, unreadable, locked or out of space."""
+
+
+class NewerSchema(StoreError):
+    """The store was written by a later version of greenroom."""
+
+
+class LeaseLost(StoreError):
+    """This process was declared dead, and its jobs were given to others."""
+
+
+class ResultError(GreenroomError):
+    """A result that is not there to be had."""
+
+
+class UnknownResult(ResultError, LookupError):
+    """No job has that id, or it was pruned."""
+
+
+class NotSuccessful(ResultError, ValueError):
+    """There is no return value: the task has not finished, failed, or was cancelled."""
+
+
+class WaitTimeout(ResultError, TimeoutError):
+    """The task did not finish in the time given."""
+
+
+class Verdict(Exception):  # noqa: N818  (raised to decide, not to complain)
+    """Raised in a task to say how its attempt ends."""
+
+
+class Retry(Verdict):
+    """Try again, in `after` (timedelta or seconds; the task's own backoff if not given); costs an attempt."""
+
+    def __init__(self, reason: str = "", *, after: timedelta | float | None = None) -> None:
+        super().__init__(reason or "retry asked for by the task")
+        self.after = after
+
+
+class Snooze(Verdict):
+    """Put the job back for this long (timedelta or seconds); costs no attempt."""
+
+    def __init__(self, after: timedelta | float) -> None:
+        super().__init__(f"snoozed for {after}")
+        self.after = after
+
+
+class Cancel(Verdict):
+    """Stop for good: no retry, status CANCELLED, with the reason kept."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason or "cancelled by the task")

@@ -1,0 +1,119 @@
+"""A job: one request to run a task, as frozen data.
+
+The whole state machine is three pure methods: `claimed`, `after` and `again`. Stores never decide;
+they compare `version` and swap.
+
+    READY ──claimed──> RUNNING ──after──> SUCCESSFUL | FAILED | CANCELLED
+      ^                   │
+      └──Retried/Released─┘               "scheduled" and "waiting for a retry" are READY with a later run_after
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded, TaskError
+
+ERRORS_KEPT = 20
+
+
+class Status(StrEnum):
+    """Where a job stands: Django's four, and CANCELLED."""
+
+    READY = "READY"
+    RUNNING = "RUNNING"
+    SUCCESSFUL = "SUCCESSFUL"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+FINISHED = frozenset({Status.SUCCESSFUL, Status.FAILED, Status.CANCELLED})
+
+
+class Progress(NamedTuple):
+    """How far a running job says it is."""
+
+    done: float
+    total: float | None
+    note: str
+
+
+class Job(NamedTuple):
+    """One request to run a task.
+
+    A named tuple and not a dataclass: a change costs 1.1 us instead of 5.1, and a row binds as it stands.
+    Moments are microseconds since 1970 in UTC. `payload` and `result` are as the room's codec made them.
+    """
+
+    id: int
+    task: str
+    payload: object
+    queue_name: str
+    lane: str
+    priority: int
+    max_attempts: int
+    run_after: int
+    expires_at: int | None
+    enqueued_at: int
+    context: str | None = None
+    status: Status = Status.READY
+    attempt: int = 0
+    version: int = 0
+    worker: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    errors: tuple[TaskError, ...] = ()
+    result: object = None
+    progress: Progress | None = None
+    note: str | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in FINISHED
+
+    def claimed(self, worker: int, now: int) -> Job:
+        """Taken by a worker: one more attempt begins."""
+        return self._replace(
+            status=Status.RUNNING,
+            attempt=self.attempt + 1,
+            version=self.version + 1,
+            worker=worker,
+            started_at=now,
+            note=None,
+        )
+
+    def after(self, outcome: Outcome, now: int) -> Job:
+        """Make the job that this one becomes when its attempt has come to `outcome`."""
+        match outcome:
+            case Succeeded(value):
+                return self._finished(Status.SUCCESSFUL, now, result=value)
+            case Retried(run_after, error) if self.attempt < self.max_attempts:
+                return self._ready(run_after, errors=self._errors_with(error))
+            case Retried(_, error) | Failed(error):
+                return self._finished(Status.FAILED, now, errors=self._errors_with(error))
+            case Cancelled(reason):
+                return self._finished(Status.CANCELLED, now, note=reason)
+            case Released(run_after, note):
+                return self._ready(run_after, attempt=max(0, self.attempt - 1), note=note)
+
+    def again(self, now: int) -> Job:
+        """A finished job made ready once more, with one attempt added to its allowance."""
+        allowed = max(self.max_attempts, self.attempt + 1)
+        return self._ready(now, max_attempts=allowed, finished_at=None, result=None)
+
+    def _ready(self, run_after: int, **changes: Any) -> Job:
+        changes.setdefault("note", None)
+        return self._replace(
+            status=Status.READY, version=self.version + 1, worker=None, run_after=run_after, **changes
+        )
+
+    def _finished(self, status: Status, now: int, **changes: Any) -> Job:
+        return self._replace(
+            status=status, version=self.version + 1, worker=None, finished_at=now, **changes
+        )
+
+    def _errors_with(self, error: TaskError) -> tuple[TaskError, ...]:
+        # A job snoozed or retried for a year must not grow without end: the first error and the latest stay.
+        kept = self.errors if len(self.errors) < ERRORS_KEPT else (self.errors[0], *self.errors[2:])
+        return (*kept, error)

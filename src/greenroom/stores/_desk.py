@@ -1,0 +1,196 @@
+"""A desk: a native thread that serves requests in batches, so that the hub is never held up.
+
+    greenlets ──append──> deque ──ring──> ONE native thread: serve(all that are waiting)
+       ^ parked                                │
+       └──── one async wake-up per batch ──────┘
+
+There is no artificial delay: while one batch is being served, the next one gathers. Only deque ends and
+`async_.send()` cross the border between hub and thread (a swapped list loses items: an append to the old list
+can come after the swap). After patching `threading` and `queue` are gevent's, so the originals are taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from _thread import get_ident
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from gevent import get_hub, getcurrent
+from gevent.monkey import get_original
+
+from greenroom.errors import StoreUnavailable
+
+_start_new_thread = get_original("_thread", "start_new_thread")
+_allocate_lock = get_original("_thread", "allocate_lock")
+
+BATCH = 1000
+
+A = TypeVar("A")
+log = logging.getLogger("greenroom.store")
+
+
+class Request(Generic[A]):
+    """Something asked of a desk, and what came of it."""
+
+    __slots__ = ("answer", "error", "greenlet", "is_served", "lock")
+
+    answer: A
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.is_served = False
+        self.greenlet: Any = None
+        self.lock: Any = None
+
+
+class Errand(Request[A]):
+    """Something to be done on the desk's thread by itself, between batches."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[], A]) -> None:
+        super().__init__()
+        self.work = work
+
+
+class Desk:
+    """Serves requests in the order they came, on a thread of its own.
+
+    `serve` is given what waits, up to BATCH requests, and puts `answer` or `error` on each. `idle` is called on
+    the same thread at least every `tick` seconds (None: never), busy or not.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[[list[Any]], None],
+        *,
+        name: str,
+        idle: Callable[[], None] = lambda: None,
+        tick: float | None = None,
+    ) -> None:
+        self._serve = serve
+        self._name = name
+        self._idle = idle
+        self._tick = tick
+        self._waiting: deque[Request[Any]] = deque()
+        self._served: deque[Request[Any]] = deque()
+        self._bell = _allocate_lock()
+        self._bell.acquire()
+        self._ended = _allocate_lock()
+        self._ended.acquire()
+        self._closing = False
+        self._hub = get_hub()
+        self._home = get_ident()
+        self._doorbell = self._hub.loop.async_()
+        self._doorbell.start(self._deliver)
+        _start_new_thread(self._work, ())
+
+    def ask(self, request: Request[A]) -> A:
+        """Wait for the answer: parked if this is a greenlet of the desk's own hub, blocked if another thread."""
+        if self._closing:
+            raise StoreUnavailable(f"{self._name} is closed: nothing can be stored or read any more.")
+        if get_ident() == self._home:
+            self._park(request)
+        else:
+            self._block(request)
+        if request.error is not None:
+            raise request.error
+        return request.answer
+
+    def run(self, work: Callable[[], A]) -> A:
+        """Have `work` done on the desk's thread, after what was asked before."""
+        return self.ask(Errand(work))
+
+    def close(self) -> None:
+        """Serve what waits, then end the thread. Must not be called on it."""
+        if self._closing:
+            return
+        self._closing = True
+        self._ring()
+        self._ended.acquire()
+        self._deliver()
+        self._doorbell.stop()
+        self._doorbell.close()
+
+    def _park(self, request: Request[Any]) -> None:
+        request.greenlet = getcurrent()
+        if request.greenlet is self._hub:
+            raise StoreUnavailable(
+                f"{self._name} was asked from the event loop itself, which cannot wait. "
+                "Call it in a greenlet: room.spawn(task.enqueue, ...)."
+            )
+        self._waiting.append(request)
+        self._ring()
+        try:
+            while not request.is_served:
+                self._hub.switch()
+        finally:
+            # Killed or timed out meanwhile: it may still be served, and nobody must be woken for it.
+            request.greenlet = None
+
+    def _block(self, request: Request[Any]) -> None:
+        request.lock = _allocate_lock()
+        request.lock.acquire()
+        self._waiting.append(request)
+        self._ring()
+        request.lock.acquire()
+
+    def _ring(self) -> None:
+        try:
+            self._bell.release()
+        except RuntimeError:
+            pass  # it rings already
+
+    def _work(self) -> None:
+        timeout = -1 if self._tick is None else self._tick
+        while not (self._closing and not self._waiting):
+            if not self._waiting:
+                self._bell.acquire(True, timeout)
+            self._guarded(self._idle)
+            batch = self._next_batch()
+            if batch:
+                self._serve_all(batch)
+        self._ended.release()
+
+    def _next_batch(self) -> list[Request[Any]]:
+        batch: list[Request[Any]] = []
+        while self._waiting and len(batch) < BATCH:
+            if isinstance(self._waiting[0], Errand):
+                return batch or [self._waiting.popleft()]
+            batch.append(self._waiting.popleft())
+        return batch
+
+    def _serve_all(self, batch: list[Request[Any]]) -> None:
+        try:
+            if isinstance(batch[0], Errand):
+                batch[0].answer = batch[0].work()
+            else:
+                self._serve(batch)
+        except BaseException as error:  # noqa: BLE001  (whoever asked is told, and raises it)
+            for request in batch:
+                request.error = request.error or error
+        for request in batch:
+            request.is_served = True
+            if request.lock is not None:
+                request.lock.release()
+            else:
+                self._served.append(request)
+        if self._served:
+            self._doorbell.send()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("%s: housekeeping failed, and will be tried again", self._name)
+
+    def _deliver(self) -> None:
+        while self._served:
+            self._hub.loop.run_callback(self._wake, self._served.popleft())
+
+    @staticmethod
+    def _wake(request: Request[Any]) -> None:
+        if request.greenlet is not None:
+            request.greenlet.switch()

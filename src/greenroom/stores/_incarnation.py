@@ -1,0 +1,56 @@
+"""An incarnation: one life of one process, and whether it is over.
+
+Each holds a lock on a file of its own beside the database, which the kernel lets go when the process ends, so a
+crash is known at once. `lockf` and not `flock`: a forked child would keep a flock alive after its parent's death.
+A process never opens its own file a second time, for closing that would drop the lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from pathlib import Path
+
+_mine: set[str] = set()  # POSIX locks do not shut out their own process: it has to know what it holds
+
+
+class Incarnation:
+    """The life that this process lives at one store."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.name = uuid.uuid4().hex
+        self._path = folder / self.name
+        self._file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _mine.add(self.name)
+
+    def end(self) -> None:
+        """Let go: from here on this life is over."""
+        if self.name in _mine:
+            _mine.discard(self.name)
+            self._path.unlink(missing_ok=True)
+            os.close(self._file)
+
+
+def is_over(folder: Path, name: str) -> bool:
+    """Whether the process that lived under that name has ended."""
+    if name in _mine:
+        return False
+    try:
+        file = os.open(folder / name, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+def forget(folder: Path, name: str) -> None:
+    """Remove what a dead one left."""
+    (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""A store: where jobs live.
+
+The verbs are the domain's, each is atomic, and none may hold up the hub. A store never decides what becomes
+of a job: it claims what is due, and swaps one version of a job for the next if nothing changed it meanwhile.
+Every verb may raise `StoreError`.
+
+Each open store is one *worker*: its number is given out once, is the fencing token of all that it writes, and
+holds a lease. A worker whose lease has run out, or whose process is known to be dead, has its running jobs
+listed by `expired`; after that it can change nothing (`LeaseLost`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from greenroom.clock import SECOND
+from greenroom.job import Job, Status
+
+LEASE = 30 * SECOND
+
+
+class Claim(NamedTuple):
+    """What a worker can take on: so many jobs of each lane, among those due at `now`."""
+
+    now: int
+    slots: Mapping[str, int]
+
+
+class Claimed(NamedTuple):
+    """The jobs taken, of higher priority first and then older first, and when the next one falls due.
+
+    `next_due` is None if none is waiting for its time; it may be in the past if more are due than were taken.
+    """
+
+    jobs: list[Job]
+    next_due: int | None
+
+
+class Page(NamedTuple):
+    """Some jobs, newest first. Give `next` as `before` for the page after it; None on the last."""
+
+    jobs: list[Job]
+    next: int | None
+
+
+class Store(Protocol):
+    """What every store can do. `greenroom.testing.StoreSuite` says it precisely."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, fit to be shown: no password in it."""
+
+    @property
+    def worker(self) -> int:
+        """The number of this worker: from 1, never given twice in the life of the store."""
+
+    def open(self) -> None:
+        """Make ready for use, and register as a worker. Twice is once."""
+
+    def close(self) -> None:
+        """Give up the worker's place. Jobs still running under it are expired at once. Twice is once."""
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Store all of them, or none. Those RUNNING are this worker's (the local hand-off)."""
+
+    def claim(self, claim: Claim) -> Claimed:
+        """Take due jobs, each to one worker only."""
+
+    def swap(self, old: Job, new: Job) -> bool:
+        """Put `new` in the place of `old` if the stored version is still `old.version`."""
+
+    def renew(self, until: int) -> None:
+        """Hold the lease until then."""
+
+    def expired(self, now: int, limit: int) -> list[Job]:
+        """Running jobs whose worker is dead or has let its lease run out; forgets workers that have none."""
+
+    def get(self, job_id: int) -> Job | None:
+        """The job as it is stored now."""
+
+    def find(
+        self,
+        *,
+        status: Status | None = None,
+        task: str | None = None,
+        queue_name: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Page:
+        """Jobs for people to look at, newest first."""
+
+    def counts(self) -> dict[Status, int]:
+        """How many jobs there are of each status, zeros included."""
+
+    def prune(self, before: int, limit: int) -> int:
+        """Delete up to `limit` jobs that finished before then; say how many."""

@@ -1,0 +1,8 @@
+SELECT *
+FROM job
+WHERE id < :before
+    AND (:low IS NULL OR state BETWEEN :low AND :high)
+    AND (:task IS NULL OR task = :task)
+    AND (:queue_name IS NULL OR queue_name = :queue_name)
+ORDER BY id DESC
+LIMIT :limit

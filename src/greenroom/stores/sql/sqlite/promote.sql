@@ -1,0 +1,11 @@
+-- What was scheduled and has fallen due becomes ready: a bounded number, for a million may be due at once.
+UPDATE job
+SET state = 0
+WHERE id IN (
+    SELECT id
+    FROM job
+    WHERE state = 1
+        AND run_after <= :now
+    ORDER BY run_after
+    LIMIT 1000
+)

@@ -1,0 +1,185 @@
+"""The SQLite store: one file beside the app, written by one native thread with group commit.
+
+All that waits when the thread is free goes into one transaction: new jobs and the outcomes of earlier ones share
+one COMMIT, and one fsync. Every transaction is fenced by the worker's own row: a process that was frozen and
+thawed would otherwise enqueue and claim into nowhere. Reading has a thread and a connection of its own, so that
+a long look at the dashboard delays no commit.
+
+Nothing in this process may open the database's files by hand: closing such a file drops SQLite's own locks.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from greenroom._ids import id_at
+from greenroom.clock import SECOND, Clock, SystemClock
+from greenroom.errors import InvalidOption, StoreUnavailable
+from greenroom.job import Job, Status
+from greenroom.stores._desk import Desk, Request
+from greenroom.stores._file import connect, explain, prepare
+from greenroom.stores._ledger import RENEW, Add, Call, Ledger, Swap
+from greenroom.stores._rows import READY, SCHEDULED, STATES, Row, count_statuses, sql, to_job
+from greenroom.stores.base import Claim, Claimed, Page
+
+Durability = Literal["disk", "process"]
+T = TypeVar("T")
+
+_LAST_ID = (1 << 63) - 1
+
+
+class _Query(Request[list[Row]]):
+    """Something to read."""
+
+    __slots__ = ("statement", "values")
+
+    def __init__(self, statement: str, values: Any = ()) -> None:
+        super().__init__()
+        self.statement = statement
+        self.values = values
+
+
+class SqliteStore:
+    """Jobs in one SQLite file.
+
+    `durability="disk"` syncs each commit and survives power loss; `"process"` survives the death of the process,
+    but may lose the last commits when the machine goes down.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, durability: Durability = "disk", clock: Clock | None = None
+    ) -> None:
+        if durability not in ("disk", "process"):
+            raise InvalidOption(
+                f'durability={durability!r} is not known: use "disk" (survives power loss) or "process" '
+                "(survives the death of the process)."
+            )
+        self._path = Path(path).absolute()
+        self._durability = durability
+        self._clock = clock or SystemClock()
+        self._ledger: Ledger | None = None
+        self._reading: sqlite3.Connection | None = None
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self._path}"
+
+    @property
+    def worker(self) -> int:
+        return self._ledger.worker if self._ledger else 0
+
+    def open(self) -> None:
+        if self._ledger is not None:
+            return
+        prepare(self._path)
+        self._ledger = ledger = Ledger(self._path, durability=self._durability, clock=self._clock)
+        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.renew_in_time, tick=RENEW / SECOND)
+        self._reader = Desk(self._read_all, name=self.url)
+        try:
+            self._writer.run(ledger.open)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._ledger is None:
+            return
+        ledger, self._ledger = self._ledger, None
+        try:
+            self._reader.run(self._stop_reading)
+            self._writer.run(ledger.close)
+        finally:
+            self._reader.close()
+            self._writer.close()
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        self._write(Add(jobs))
+
+    def claim(self, claim: Claim) -> Claimed:
+        ledger = self._open_ledger()
+        return self._write(Call(lambda: ledger.claim(claim)))
+
+    def swap(self, old: Job, new: Job) -> bool:
+        return self._write(Swap(old, new))
+
+    def renew(self, until: int) -> None:
+        ledger = self._open_ledger()
+        self._write(Call(lambda: ledger.renew(until)))
+
+    def expired(self, now: int, limit: int) -> list[Job]:
+        ledger = self._open_ledger()
+        return self._write(Call(lambda: ledger.expired(now, limit)))
+
+    def get(self, job_id: int) -> Job | None:
+        rows = self._read("SELECT * FROM job WHERE id = ?", (job_id,))
+        return to_job(rows[0]) if rows else None
+
+    def find(
+        self,
+        *,
+        status: Status | None = None,
+        task: str | None = None,
+        queue_name: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Page:
+        low, high = _states_of(status)
+        wanted = {
+            "low": low,
+            "high": high,
+            "task": task,
+            "queue_name": queue_name,
+            "before": _LAST_ID if before is None else before,
+            "limit": limit + 1,
+        }
+        jobs = [to_job(row) for row in self._read(sql("find"), wanted)]
+        return Page(jobs[:limit], jobs[limit - 1].id if len(jobs) > limit else None)
+
+    def counts(self) -> dict[Status, int]:
+        rows = self._read("SELECT state, count(*) FROM job GROUP BY state")
+        return count_statuses({state: number for state, number in rows})
+
+    def prune(self, before: int, limit: int) -> int:
+        ledger = self._open_ledger()
+        wanted = {"before": before, "before_id": id_at(before), "limit": limit}
+        ids = [row[0] for row in self._read(sql("prunable"), wanted)]
+        return self._write(Call(lambda: ledger.delete(ids))) if ids else 0
+
+    def _write(self, request: Request[T]) -> T:
+        self._open_ledger()
+        return self._writer.ask(request)
+
+    def _read(self, statement: str, values: Any = ()) -> list[Row]:
+        self._open_ledger()
+        return self._reader.ask(_Query(statement, values))
+
+    def _open_ledger(self) -> Ledger:
+        if self._ledger is None:
+            raise StoreUnavailable(f"{self.url} is not open: call open() first.")
+        return self._ledger
+
+    def _read_all(self, queries: list[_Query]) -> None:
+        if self._reading is None:
+            self._reading = connect(self._path, durability=self._durability, read_only=True)
+        for query in queries:
+            try:
+                query.answer = self._reading.execute(query.statement, query.values).fetchall()
+            except sqlite3.Error as error:
+                query.error = explain(error, self._path)
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+
+def _states_of(status: Status | None) -> tuple[int | None, int | None]:
+    if status is None:
+        return None, None
+    if status is Status.READY:
+        return READY, SCHEDULED
+    return STATES[status], STATES[status]
