@@ -1,0 +1,70 @@
+"""Background work inside the web app's own process: durable, pre-empted, watched."""
+
+from greenroom.app import Greenroom
+from greenroom.backoff import Backoff, constant, exponential, linear
+from greenroom.clock import Clock, ManualClock, SystemClock
+from greenroom.context import baggage, request_id
+from greenroom.errors import (
+    Cancel,
+    GreenroomError,
+    InvalidArguments,
+    InvalidOption,
+    InvalidPayload,
+    InvalidTask,
+    LeaseLost,
+    NewerSchema,
+    NotRunning,
+    NotSuccessful,
+    ResultError,
+    Retry,
+    Snooze,
+    StoreError,
+    StoreUnavailable,
+    UnknownResult,
+    WaitTimeout,
+)
+from greenroom.job import Progress, Status
+from greenroom.outcome import TaskError
+from greenroom.result import TaskResult
+from greenroom.signals import task_enqueued, task_finished, task_retried, task_started
+from greenroom.task import Prepared, Task
+
+__all__ = [
+    "Backoff",
+    "Cancel",
+    "Clock",
+    "Greenroom",
+    "GreenroomError",
+    "InvalidArguments",
+    "InvalidOption",
+    "InvalidPayload",
+    "InvalidTask",
+    "LeaseLost",
+    "ManualClock",
+    "NewerSchema",
+    "NotRunning",
+    "NotSuccessful",
+    "Prepared",
+    "Progress",
+    "ResultError",
+    "Retry",
+    "Snooze",
+    "Status",
+    "StoreError",
+    "StoreUnavailable",
+    "SystemClock",
+    "Task",
+    "TaskError",
+    "TaskResult",
+    "UnknownResult",
+    "WaitTimeout",
+    "baggage",
+    "constant",
+    "exponential",
+    "linear",
+    "request_id",
+    "task_enqueued",
+    "task_finished",
+    "task_retried",
+    "task_started",
+]

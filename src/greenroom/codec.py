@@ -1,44 +1,29 @@
-"""A codec: a call's arguments, or a result, as JSON text and back, with nothing changed on the way.
-
-What JSON has no word for is an object with a tag: `{"$t": "uuid", "v": "..."}`. A value's type is looked up
-exactly, never by isinstance: a subclass of `str` that came back as a plain `str` would be a change in silence.
-"""
+"""A codec: a call's arguments, or a result, as JSON text and back, with nothing changed on the way."""
 
 from __future__ import annotations
 
 import json
-import reprlib
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
-from decimal import Decimal
-from enum import Enum, Flag
-from functools import partial
+from enum import Enum
 from inspect import signature
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
-from math import isfinite
-from types import NoneType
-from typing import Any, NoReturn, TypeVar
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from typing import TypeVar
 
+from greenroom._packer import Packer
+from greenroom._tags import BUILDERS, TAG, full_name, member_builder, over, shown
 from greenroom.errors import InvalidOption, InvalidPayload
 
 T = TypeVar("T")
-Where = Callable[[object], str]
 
-_MAX_DEPTH = 100
-_TAG = "$t"
-_TAG_IN_TEXT = '"$t"'
-_TOO_LONG = 10**4_300  # Python's own limit for reading an int from text
-_MICROSECOND = timedelta(microseconds=1)
+_TAG_IN_TEXT = f'"{TAG}"'
+_TAGGED = {TAG, "v"}
 
 
 class Codec:
     """Turns values into text and back; `max_payload` is in bytes of UTF-8.
 
-    Whatever would not come back as it was raises InvalidPayload, and so does text that cannot be read.
+    What would not come back as it was raises InvalidPayload, and so does text that cannot be read.
     """
 
     def __init__(self, *, max_payload: int = 1_000_000) -> None:
@@ -46,64 +31,52 @@ class Codec:
             raise InvalidOption(f"max_payload={max_payload!r} leaves no room: use a number of bytes above 0.")
         self._max_payload = max_payload
         self._names: dict[type, str] = {}
-        self._scalars = dict(_SCALARS)
-        self._containers: dict[type, Callable[[Any, int, list[int]], object]] = {
-            list: self._pack_list,
-            dict: self._pack_dict,
-            tuple: partial(self._pack_group, "tuple", _at_index),
-            set: partial(self._pack_group, "set", _at_member),
-            frozenset: partial(self._pack_group, "frozenset", _at_member),
-        }
-        self._builders = dict(_BUILDERS)
+        self._packer = Packer(max_payload)
+        self._builders = dict(BUILDERS)
         self._plain = json.JSONDecoder(parse_constant=_refuse_constant)
         self._tagged = json.JSONDecoder(parse_constant=_refuse_constant, object_hook=self._build)
 
     def register(self, cls: type[T], *, name: str | None = None) -> type[T]:
         """Let an Enum, or a dataclass, be stored under its full name; usable as a decorator.
 
-        `name` is for a class that has moved: what it was stored under. A dataclass is stored as its init fields
-        and rebuilt by its constructor, an Enum by its member's name, a Flag by its value.
+        A class that has moved gives as `name` what it was stored under. A dataclass is stored as its init
+        fields and rebuilt by its constructor, an Enum by its member's name, a Flag by its value.
         """
-        if not (isinstance(cls, type) and (issubclass(cls, Enum) or is_dataclass(cls))):
-            raise InvalidPayload(
-                f"{_shown(cls)} cannot be registered: it is neither an Enum nor a dataclass. "
-                "Register one of these; as a decorator, put register above @dataclass."
-            )
-        tag = name or _full_name(cls)
+        _check_storable(cls)
+        tag = name or full_name(cls)
         if self._names.get(cls) == tag:
             return cls
         if cls in self._names or tag in self._builders or not tag.isprintable():
             raise InvalidPayload(
-                f"{_full_name(cls)} cannot be registered as {_shown(tag)}: a class has one printable name, "
-                "of its own. Choose another with register(cls, name=...)."
+                f"{full_name(cls)} cannot be registered as {shown(tag)}: a class has one name, printable and "
+                "its own. Choose another with register(cls, name=...)."
             )
-        if issubclass(cls, Flag):
-            self._scalars[cls], self._builders[tag] = partial(_pack_flag, tag), (int, cls)
-        elif issubclass(cls, Enum):
-            self._scalars[cls], self._builders[tag] = partial(_pack_member, tag), (str, cls.__members__.__getitem__)
+        if issubclass(cls, Enum):
+            self._packer.add_enum(cls, tag)
+            self._builders[tag] = member_builder(cls)
         else:
-            names = _init_fields(cls)
-            self._containers[cls] = partial(self._pack_fields, tag, names)
+            self._packer.add_dataclass(cls, tag, _init_fields(cls))
             self._builders[tag] = dict, lambda stored: cls(**stored)
         self._names[cls] = tag
         return cls
 
     def encode_call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
         """The arguments of a call as text."""
-        left = [self._max_payload]
-        packed = self._pack_root("args", list(args), 0, left), self._pack_root("kwargs", dict(kwargs), 0, left)
-        return self._write(packed, "args and kwargs")
+        return self._write(self._packer.pack_call(args, kwargs), "args and kwargs")
 
     def decode_call(self, text: str) -> tuple[tuple[object, ...], dict[str, object]]:
         """What `encode_call` was given."""
         match self.decode(text):
-            case [list(args), dict(kwargs)] if all(isinstance(key, str) for key in kwargs):
-                return tuple(args), kwargs
-        raise InvalidPayload("Cannot read a call: its text is not a list of arguments and a dict of named ones.")
+            case [args, kwargs] if type(args) is list and type(kwargs) is dict:  # list(args) here takes 1 us
+                if all(isinstance(key, str) for key in kwargs):
+                    return tuple(args), kwargs
+        raise InvalidPayload(
+            "Cannot read a call: its text is not a list of arguments and a dict of named ones."
+        )
 
     def encode(self, value: object, *, root: str = "value") -> str:
-        """One value as text; `root` is what errors call it."""
-        return self._write(self._pack_root(root, value, 1, [self._max_payload]), root)
+        """One value as text; errors call it `root`."""
+        return self._write(self._packer.pack(value, root), root)
 
     def decode(self, text: str) -> object:
         """What `encode` was given."""
@@ -115,5 +88,87 @@ class Codec:
         except (ValueError, RecursionError) as error:
             raise InvalidPayload(f"Cannot read a payload: {error}.") from error
         if end != len(text):
-            raise InvalidPayload(f"Cannot read a payload: it ends at character {end}, and its text goes on.")
+            raise InvalidPayload(
+                f"Cannot read a payload: its JSON ends at character {end}, its text does not."
+            )
         return value
+
+    def _write(self, packed: object, root: str) -> str:
+        text = _to_json(packed)
+        size = len(text) if text.isascii() else len(text.encode())
+        if size > self._max_payload:
+            reason, remedy = over(self._max_payload, f"{size:,}")
+            raise InvalidPayload(f"{root} cannot be stored: {reason}. {remedy}.")
+        return text
+
+    def _build(self, found: dict[str, object]) -> object:
+        if TAG not in found:
+            return found
+        tag = found[TAG]
+        if not isinstance(tag, str) or found.keys() != _TAGGED:
+            raise InvalidPayload(f"Cannot read a payload: {shown(found)} is not a tag and a value.")
+        if tag not in self._builders:
+            raise InvalidPayload(
+                f"Cannot read a payload: nothing is registered as {shown(tag)}. Register the class that was, "
+                "with room.register(cls), or if it has moved with register(cls, name=...)."
+            )
+        kinds, build = self._builders[tag]
+        stored = found["v"]
+        if not isinstance(stored, kinds):
+            raise InvalidPayload(f"Cannot read a payload: {shown(tag)} cannot be made of {shown(stored)}.")
+        try:
+            return build(stored)
+        except Exception as error:  # a constructor is the app's own code, and may raise anything
+            raise InvalidPayload(
+                f"Cannot read a payload: {shown(tag)} cannot be made of {shown(stored)}: {shown(error)}. "
+                "A class must go on taking what was stored: keep its names, give what is new a default."
+            ) from error
+
+
+def _check_storable(cls: object) -> None:
+    if not (isinstance(cls, type) and (issubclass(cls, Enum) or is_dataclass(cls))):
+        raise InvalidPayload(
+            f"{shown(cls)} cannot be registered: it is neither an Enum nor a dataclass. "
+            "Register one of those; as a decorator, write register above @dataclass."
+        )
+
+
+def _init_fields(cls: type) -> list[str]:
+    """What a dataclass is stored as, if that is enough for its constructor."""
+    names = [field.name for field in fields(cls) if field.init]
+    try:
+        signature(cls).bind(**dict.fromkeys(names))
+    except TypeError as error:
+        raise InvalidPayload(
+            f"{full_name(cls)} cannot be registered: its constructor cannot be called with just its init "
+            f"fields ({error}). Give what else it takes a default."
+        ) from error
+    return names
+
+
+def _refuse_constant(name: str) -> None:
+    raise InvalidPayload(f"Cannot read a payload: {name} is not JSON.")
+
+
+def _json_writer() -> Callable[[object], str]:
+    encoder = json.JSONEncoder(
+        ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
+    )
+    if c_make_encoder is None:  # as on PyPy
+        return encoder.encode
+    # JSONEncoder.encode makes a writer for each call, which takes as long as the writing itself.
+    write = c_make_encoder(
+        markers=None,
+        default=encoder.default,
+        encoder=encode_basestring,
+        indent=None,
+        key_separator=":",
+        item_separator=",",
+        sort_keys=False,
+        skipkeys=False,
+        allow_nan=False,
+    )
+    return lambda value: "".join(write(value, 0))
+
+
+_to_json = _json_writer()

@@ -1,0 +1,131 @@
+"""Backstage: what a room has open while it is in use: lanes, both sides, and calls that wait for their time.
+
+It belongs to the hub of the thread that opened it.
+"""
+
+from __future__ import annotations
+
+import logging
+from _thread import get_ident
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any
+
+from gevent import get_hub
+from gevent.event import Event
+
+from greenroom._call import Call
+from greenroom._side import Side
+from greenroom.clock import SystemClock
+from greenroom.errors import StoreError
+from greenroom.job import Status
+from greenroom.lanes import GreenletLane, IdleLane, Lane
+
+log = logging.getLogger("greenroom")
+
+LANES: Mapping[str, Callable[[int], Lane]] = {"greenlet": GreenletLane, "idle": IdleLane}
+SIZES = {"greenlet": 100, "idle": 4}
+_STEP = 0.02  # seconds between looks at whether the lanes are empty, while draining
+_GRACE = 2.0  # seconds that tasks have to end in once they were stopped
+
+
+class Backstage:
+    """`make_sides` is given the lanes, and makes the durable and the volatile side."""
+
+    def __init__(self, sizes: Mapping[str, int], make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]]) -> None:
+        self.lanes: dict[str, Lane] = {name: LANES[name](size) for name, size in sizes.items()}
+        self.durable, self.volatile = self.sides = make_sides(self.lanes)
+        for name, lane in self.lanes.items():
+            lane.freed = self._teller(name)
+        self._hub = get_hub()
+        self._home = get_ident()
+        self._clock = SystemClock()  # draining takes real time, whatever clock the jobs go by
+        self._drain_ends = inf
+        self._later: dict[Call[Any], Any] = {}  # a timer for each call that waits for its time
+
+    def start(self) -> None:
+        for side in self.sides:
+            side.start()
+
+    def call(self, call: Call[Any]) -> None:
+        self.lanes["greenlet"].call(call)
+
+    def call_later(self, seconds: float, call: Call[Any]) -> None:
+        if get_ident() != self._home:
+            self._hub.loop.run_callback_threadsafe(self.call_later, seconds, call)
+            return
+        self._hub.loop.update_now()  # else it is early by the age of the loop's clock
+        timer = self._later[call] = self._hub.loop.timer(seconds)
+        timer.start(self._call_now, call)
+
+    def drain(self, seconds: float) -> None:
+        """Claim nothing more from the durable side, and let what runs or waits here end, for so long."""
+        self._drain_ends = min(self._drain_ends, self._clock.monotonic() + seconds)
+        self.durable.runner.stop()
+        self._drop_later_calls()
+        while not self._is_quiet() and self._clock.monotonic() < self._drain_ends:
+            Event().wait(_STEP)
+
+    def close(self) -> None:
+        """Give back what has not ended, and close the stores."""
+        for side in self.sides:
+            side.runner.stop()
+            side.runner.give_back()
+        self._drop_waiting_calls()
+        self._wait_for_lanes(self._clock.monotonic() + _GRACE)
+        for side in self.sides:
+            side.janitor.service.stop()
+            try:
+                side.runner.disown()
+                self._warn_of_lost(side)
+            except StoreError:
+                log.exception("%s: not everything could be given back; it will be rescued", side.store.url)
+            side.store.close()
+
+    def trouble(self) -> str | None:
+        """What is wrong just now, if anything."""
+        services = [service for side in self.sides for service in (side.runner.service, side.janitor.service)]
+        return next((f"{service.name}: {service.trouble}" for service in services if service.trouble), None)
+
+    def _teller(self, lane: str) -> Callable[[], None]:
+        durable, volatile = self.durable.runner.slot_freed, self.volatile.runner.slot_freed
+
+        def tell() -> None:
+            durable(lane)
+            volatile(lane)
+
+        return tell
+
+    def _call_now(self, call: Call[Any]) -> None:
+        timer = self._later.pop(call)
+        timer.close()
+        self.call(call)
+
+    def _is_quiet(self) -> bool:
+        return self._lanes_are_empty() and not self.volatile.runner.has_backlog()
+
+    def _lanes_are_empty(self) -> bool:
+        return all(lane.is_empty() for lane in self.lanes.values())
+
+    def _wait_for_lanes(self, ends: float) -> None:
+        while not self._lanes_are_empty() and self._clock.monotonic() < ends:
+            Event().wait(_STEP)
+
+    def _drop_later_calls(self) -> None:
+        later, self._later = self._later, {}
+        for call, timer in later.items():
+            timer.close()
+            log.warning("%r was to run later, and is given up: the room stops. Use a durable task for it.", call)
+            call.abandon()
+
+    def _drop_waiting_calls(self) -> None:
+        for lane in self.lanes.values():
+            for call in lane.abandon():
+                log.warning("%r has not begun, and is given up: the room stops.", call)
+                call.abandon()
+
+    def _warn_of_lost(self, side: Side) -> None:
+        if side is self.volatile:
+            lost = side.store.counts()[Status.READY]
+            if lost:
+                log.warning("%s volatile jobs have not run, and are lost: the room stops.", lost)

@@ -1,0 +1,93 @@
+"""A call: any callable, run in a lane, with a result to wait on. Volatile: nothing is stored."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from typing import Any, Generic, TypeVar
+
+from gevent.event import Event
+
+from greenroom.errors import NotRunning, NotSuccessful, WaitTimeout
+
+T = TypeVar("T")
+log = logging.getLogger("greenroom")
+
+
+class Call(Generic[T]):
+    """What `room.spawn` gives back."""
+
+    __slots__ = ("_arguments", "_context", "_done", "_error", "_function", "_keywords", "_value")
+
+    _value: T
+
+    def __init__(
+        self, context: Context, function: Callable[..., T], arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> None:
+        self._context: Context | None = context
+        self._function: Callable[..., T] = function
+        self._arguments = arguments
+        self._keywords = keywords or None
+        self._error: BaseException | None = None
+        self._done: bool | Event = False
+
+    @property
+    def is_finished(self) -> bool:
+        return self._done is True
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What it raised; None if it returned, or has not finished."""
+        return self._error
+
+    @property
+    def return_value(self) -> T:
+        """What it returned. Raises NotSuccessful, from what the call raised, if there is nothing."""
+        if self._done is not True:
+            raise NotSuccessful(f"{self!r} has not finished: there is no return value yet. Use get().")
+        if self._error is not None:
+            raise NotSuccessful(f"{self!r} raised {self._error!r}.") from self._error
+        return self._value
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait up to `timeout` seconds (None: for ever); say whether it has finished."""
+        if self._done is False:
+            self._done = Event()
+        event = self._done
+        return event is True or event.wait(timeout)
+
+    def get(self, timeout: float | None = None) -> T:
+        """Wait, then return what it returned or raise what it raised. Raises WaitTimeout."""
+        if self._done is not True and not self.wait(timeout):
+            raise WaitTimeout(f"{self!r} did not finish within {timeout} s: it goes on.")
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def run(self) -> None:
+        context, self._context = self._context, None
+        try:
+            if self._keywords is None:
+                self._value = context.run(self._function, *self._arguments)  # type: ignore[union-attr]
+            else:
+                self._value = context.run(self._function, *self._arguments, **self._keywords)  # type: ignore[union-attr]
+        except BaseException as error:  # noqa: BLE001  (SystemExit in a bare greenlet ends the web server)
+            self._error = error
+
+    def finish(self) -> None:
+        done, self._done = self._done, True
+        self._arguments, self._keywords = (), None
+        if done is not False:
+            done.set()  # type: ignore[union-attr]
+        elif self._error is not None:
+            log.error("%r raised, and nobody waits for it", self, exc_info=self._error)
+
+    def abandon(self) -> None:
+        """Never to be run: whoever waits is told."""
+        self._error = NotRunning(f"{self!r} was still waiting when the room stopped, and was given up.")
+        self.finish()
+
+    def __repr__(self) -> str:
+        name = getattr(self._function, "__qualname__", None) or repr(self._function)
+        return f"<Call {name}>"

@@ -1,0 +1,65 @@
+"""A service: a loop in a greenlet that does a turn of work and says how long it can wait for the next.
+
+Waiting, waking, stopping and trouble are dealt with here, once. `start` and `stop` may come twice, or in the
+wrong order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from gevent import get_hub, spawn
+from gevent.event import Event
+
+log = logging.getLogger("greenroom")
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+
+
+class Service:
+    """Calls `turn` again and again; it returns the seconds it can wait, unless woken, or None for ever."""
+
+    def __init__(self, name: str, turn: Callable[[], float | None]) -> None:
+        self.name = name
+        self.trouble: str | None = None
+        self._turn = turn
+        self._bell = Event()
+        self._greenlet = None
+        self._stopping = False
+
+    def start(self) -> None:
+        if self._greenlet is None:
+            self._stopping = False
+            self._greenlet = spawn(self._run)
+
+    def stop(self) -> None:
+        """Let the turn that is under way end, and begin no other. Waits for it."""
+        greenlet, self._greenlet = self._greenlet, None
+        if greenlet is not None:
+            self._stopping = True
+            self._bell.set()
+            greenlet.join()
+
+    def wake(self) -> None:
+        """Have the next turn come now. In the hub's thread only."""
+        self._bell.set()
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stopping:
+            self._bell.clear()
+            try:
+                wait = self._turn()
+                self.trouble, pause = None, _FIRST_PAUSE
+            except Exception as error:
+                # The one place where a turn's trouble ends: it must never take the web server down.
+                if self.trouble is None:
+                    log.exception("%s: trouble, and will be tried again", self.name)
+                self.trouble = f"{type(error).__name__}: {error}"
+                self._stopping or self._bell.clear()
+                wait, pause = pause, min(pause * 2, _LONGEST_PAUSE)
+            if not self._stopping:
+                get_hub().loop.update_now()  # else the timer is late by the age of the loop's clock
+                self._bell.wait(wait)

@@ -1,0 +1,319 @@
+"""The greenroom: tasks on one side, a store and a runner on the other. The one object an app makes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import copy_context
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+from gevent import monkey
+from gevent.lock import RLock
+
+from greenroom import _check, _interrupt
+from greenroom._as_is import AsIs
+from greenroom._attempt import Attempt, current
+from greenroom._backstage import SIZES, Backstage
+from greenroom._call import Call
+from greenroom._ids import Ids
+from greenroom._side import Side
+from greenroom.backoff import Backoff, exponential
+from greenroom.clock import Clock, SystemClock, as_moment, as_span
+from greenroom.codec import Codec
+from greenroom.context import capture
+from greenroom.errors import InvalidOption, InvalidTask, NotRunning, UnknownResult
+from greenroom.job import Job, Status
+from greenroom.lanes import Lane
+from greenroom.result import TaskResult
+from greenroom.stores import Durability, MemoryStore, store_at
+from greenroom.task import MAX_ATTEMPTS, Prepared, Task, When
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_VOLATILE = "v"
+
+log = logging.getLogger("greenroom")
+
+
+class Greenroom:
+    """Background work for one app, in the app's own process.
+
+    `url` says where durable jobs live: "sqlite:///greenroom.db" (a path relative to the file that makes the room;
+    four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over {"greenlet": 100, "idle": 4}.
+    `retention` is how long finished jobs are kept. Nothing is opened until it is first used.
+    """
+
+    def __init__(
+        self,
+        url: str = "sqlite:///greenroom.db",
+        *,
+        durability: Durability = "disk",
+        lanes: Mapping[str, int] | None = None,
+        max_payload: int = 1_000_000,
+        retention: timedelta = timedelta(days=7),
+        clock: Clock | None = None,
+    ) -> None:
+        _check.span("retention", retention)
+        self.tasks: dict[str, Task[..., Any]] = {}
+        self._sizes = _lane_sizes(lanes or {})
+        self._retention = retention
+        self._clock = clock or SystemClock()
+        self._codec = Codec(max_payload=max_payload)
+        beside = sys._getframe(1).f_globals.get("__file__")
+        folder = Path(beside).absolute().parent if beside else Path.cwd()
+        self._store = store_at(url, beside=folder, durability=durability, clock=self._clock)
+        self._names: dict[str, Task[..., Any]] = {}  # with aliases
+        self._lock = RLock()
+        self._backstage: Backstage | None = None
+        self._ids: Ids | None = None
+        self._is_started = False
+
+    def task(
+        self,
+        func: Callable[P, T] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        names: Iterable[str] = (),
+        queue_name: str = "default",
+        priority: int = 0,
+        max_attempts: int = MAX_ATTEMPTS,
+        backoff: Backoff | None = None,
+        retry_on: type[BaseException] | tuple[type[BaseException], ...] = (Exception,),
+        timeout: timedelta | float | None = None,
+        expires: When | None = None,
+        lane: str = "greenlet",
+        durable: bool = True,
+        takes_context: bool = False,
+    ) -> Any:
+        """Declare a task, as `@room.task` or `@room.task(...)`.
+
+        `name` is what stored jobs know it by ("module.function"), and `names` are older ones it answers to.
+        `priority` is from -100 to 100, higher first. `max_attempts` counts every start, also those that a crash
+        ended; what is in `retry_on` is tried again after `backoff`. `timeout` ends an attempt, and `expires`
+        cancels a job that has not begun by then. A task that is not `durable` is forgotten when the process ends,
+        and may be given any object. With `takes_context` the function's first parameter, `context`, is what
+        `room.current()` returns. Raises InvalidTask or InvalidOption.
+        """
+
+        def declare(func: Callable[P, T]) -> Task[P, T]:
+            _check.flag("takes_context", takes_context)
+            _check.function(func, takes_context=takes_context)
+            full_name = f"{func.__module__}.{func.__qualname__}"
+            task: Task[P, T] = Task(
+                func=func,
+                accept=_check.arguments(func, full_name, takes_context=takes_context),
+                room=self,
+                name=full_name if name is None else name,
+                aliases=tuple(names),
+                queue_name=queue_name,
+                priority=priority,
+                max_attempts=max_attempts,
+                backoff=exponential() if backoff is None else backoff,
+                retry_on=retry_on if isinstance(retry_on, tuple) else (retry_on,),
+                timeout=_check.timeout(timeout),
+                expires=expires,
+                lane=self._known_lane(lane, full_name),
+                durable=durable,
+                takes_context=takes_context,
+            )
+            self._declare(task)
+            return task
+
+        return declare if func is None else declare(func)
+
+    def register(self, cls: type[T], *, name: str | None = None) -> type[T]:
+        """Let an Enum or a dataclass travel in arguments and results; usable as a decorator."""
+        return self._codec.register(cls, name=name)
+
+    def enqueue(self, task: Task[P, T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[T]:
+        """What `task.enqueue` does."""
+        side = self._side_of(task)
+        (result,) = side.add([self._job(Prepared(task, args, kwargs), side)])
+        return result
+
+    def enqueue_many(self, calls: Iterable[Prepared]) -> list[TaskResult[Any]]:
+        """Enqueue calls made by `task.prepare(...)`: all the durable ones in one transaction, or none of them."""
+        prepared = list(calls)
+        sides = [self._side_of(call.task) for call in prepared]
+        jobs = [self._job(call, side) for call, side in zip(prepared, sides, strict=True)]
+        results: dict[int, TaskResult[Any]] = {}
+        for side in self._open().sides:
+            mine = [job for job, its in zip(jobs, sides, strict=True) if its is side]
+            if mine:
+                results.update(zip((job.id for job in mine), side.add(mine), strict=True))
+        return [results[job.id] for job in jobs]
+
+    def get_result(self, result_id: str) -> TaskResult[Any]:
+        """The result of that id. Raises UnknownResult if there is none, or it was pruned."""
+        backstage = self._open()
+        side = backstage.volatile if result_id.startswith(_VOLATILE) else backstage.durable
+        digits = result_id.removeprefix(side.prefix)
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
+            raise UnknownResult(f"{result_id!r} is not the id of a result: use what `result.id` gave.")
+        return TaskResult(side, side.get(int(digits)))
+
+    def find(
+        self,
+        *,
+        status: Status | None = None,
+        task: str | None = None,
+        queue_name: str | None = None,
+        before: TaskResult[Any] | None = None,
+        limit: int = 50,
+    ) -> list[TaskResult[Any]]:
+        """Durable jobs, newest first; give the last one as `before` to go on from there."""
+        side = self._open().durable
+        last = None if before is None else int(before.id)
+        page = side.store.find(status=status, task=task, queue_name=queue_name, before=last, limit=limit)
+        return [TaskResult(side, job) for job in page.jobs]
+
+    def counts(self) -> dict[Status, int]:
+        """How many durable jobs there are of each status."""
+        return self._open().durable.store.counts()
+
+    def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+        """Run any callable in the background, now: volatile, nothing is stored. The context is copied."""
+        call = Call(copy_context(), function, args, kwargs)
+        (self._backstage or self._set_up()).call(call)
+        return call
+
+    def spawn_later(self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+        """Run any callable in so many seconds, if the process still lives then."""
+        _check.when("seconds", seconds)
+        call = Call(copy_context(), function, args, kwargs)
+        (self._backstage or self._set_up()).call_later(seconds, call)
+        return call
+
+    def current(self) -> Attempt:
+        """The attempt that this code runs in. Raises NotRunning outside of a task."""
+        attempt = current.get(None)
+        if attempt is None:
+            raise NotRunning("room.current() is for code that runs in a task, and no task runs here.")
+        return attempt
+
+    def start(self) -> None:
+        """Open the store and run tasks from now on, in this thread's event loop. Twice is once."""
+        if not monkey.is_module_patched("socket"):
+            log.warning(
+                "the standard library is not patched: a task that waits for the network will hold up everything "
+                "else. Use `greenroom serve`, or call gevent.monkey.patch_all() before any other import."
+            )
+        self._open().start()
+        self._is_started = True
+        _interrupt.listen()
+
+    def stop(self, drain: float = 30.0) -> None:
+        """Stop claiming, let what runs end for up to `drain` seconds, and give back the rest at no cost to it.
+
+        A second call, with less patience, hurries the first.
+        """
+        backstage = self._backstage
+        if backstage is None:
+            return
+        backstage.drain(drain)
+        with self._lock:
+            if self._backstage is backstage:
+                self._backstage, self._ids, self._is_started = None, None, False
+                backstage.close()
+                _interrupt.unlisten()
+
+    @property
+    def is_started(self) -> bool:
+        return self._is_started
+
+    def trouble(self) -> str | None:
+        """What keeps the room from its work just now, if anything: for /healthz."""
+        return self._backstage.trouble() if self._backstage else None
+
+    def __repr__(self) -> str:
+        return f"<Greenroom {self._store.url}: {len(self.tasks)} tasks>"
+
+    def _declare(self, task: Task[..., Any]) -> None:
+        for name in (task.name, *task.aliases):
+            taken = self._names.get(name)
+            if taken is not None:
+                raise InvalidTask(
+                    f"two tasks are named {name!r}: {taken.func.__module__}.{taken.func.__qualname__} and "
+                    f"{task.func.__module__}.{task.func.__qualname__}. Give one of them another name=."
+                )
+        self.tasks[task.name] = task
+        self._names.update(dict.fromkeys((task.name, *task.aliases), task))
+
+    def _known_lane(self, lane: str, task: str) -> str:
+        if lane not in self._sizes:
+            raise InvalidTask(
+                f"{task} cannot run in lane {lane!r}: there is none. Use one of {', '.join(map(repr, self._sizes))}."
+            )
+        return lane
+
+    def _job(self, call: Prepared, side: Side) -> Job:
+        task = call.task
+        task.check(call.args, call.kwargs)
+        now = self._clock.now()
+        return Job(
+            cast("Ids", self._ids).make(now),
+            task.name,
+            side.codec.encode_call(call.args, call.kwargs),
+            task.queue_name,
+            task.lane,
+            task.priority,
+            task.max_attempts,
+            now if task.run_after is None else _moment(task.run_after, now),
+            None if task.expires is None else _moment(task.expires, now),
+            now,
+            capture(),
+        )
+
+    def _side_of(self, task: Task[..., Any]) -> Side:
+        backstage = self._open()
+        return backstage.durable if task.durable else backstage.volatile
+
+    def _open(self) -> Backstage:
+        """What is open; opens it first if need be."""
+        if self._ids is not None and self._backstage is not None:
+            return self._backstage
+        with self._lock:
+            backstage = self._set_up()
+            for side in backstage.sides:
+                side.store.open()
+            self._ids = self._ids or Ids(backstage.durable.store.worker)
+            return backstage
+
+    def _set_up(self) -> Backstage:
+        if self._backstage is None:
+            self._backstage = Backstage(self._sizes, self._make_sides)
+        return self._backstage
+
+    def _make_sides(self, lanes: Mapping[str, Lane]) -> tuple[Side, Side]:
+        shared: dict[str, Any] = {
+            "lanes": lanes,
+            "clock": self._clock,
+            "retention": as_span(self._retention),
+            "find_task": self._names.get,
+            "sender": self,
+        }
+        volatile = MemoryStore(clock=self._clock)
+        return (
+            Side(self._store, prefix="", codec=self._codec, **shared),
+            Side(volatile, prefix=_VOLATILE, codec=AsIs(), **shared),
+        )
+
+
+def _moment(when: When, now: int) -> int:
+    """The moment that was meant, in microseconds."""
+    if isinstance(when, timedelta | int | float):
+        return now + as_span(when)
+    return as_moment(when)
+
+
+def _lane_sizes(wanted: Mapping[str, int]) -> dict[str, int]:
+    for lane, size in wanted.items():
+        if lane not in SIZES:
+            raise InvalidOption(f"there is no lane {lane!r} to size: use {', '.join(map(repr, SIZES))}.")
+        _check.whole(f"lanes[{lane!r}]", size, 1, 100_000)
+    return SIZES | dict(wanted)

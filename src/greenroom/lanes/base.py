@@ -1,0 +1,53 @@
+"""A lane: somewhere a task may run without getting in the way of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Work(Protocol):
+    """One thing to do in a lane. Neither verb may raise."""
+
+    def run(self) -> None:
+        """Do it: this holds one of the lane's slots."""
+
+    def finish(self) -> None:
+        """Record what came of it: the slot is free by then, for this may wait for the disk."""
+
+
+class VolatileWork(Work, Protocol):
+    """Work that is stored nowhere."""
+
+    def abandon(self) -> None:
+        """It will not be run: tell whoever waits for it."""
+
+
+class Lane(Protocol):
+    """A number of slots, and what waits for one.
+
+    There are two kinds of work: claimed jobs, and volatile calls. While both press, each has half of the slots.
+    """
+
+    name: str
+    size: int
+    freed: Callable[[], object]  # called when there is room for a claimed job again
+
+    @property
+    def room(self) -> int:
+        """How many more jobs may be claimed for this lane."""
+
+    def reserve(self, slots: int) -> None:
+        """Keep room for jobs that are being claimed; negative to give it back."""
+
+    def start(self, job: Work) -> None:
+        """Run a claimed job as soon as a slot is free. In the hub's thread only."""
+
+    def call(self, call: VolatileWork) -> None:
+        """Run a volatile call as soon as a slot is free. From any thread."""
+
+    def is_empty(self) -> bool:
+        """Whether nothing runs or waits here."""
+
+    def abandon(self) -> list[VolatileWork]:
+        """Take away the volatile calls that have not begun."""

@@ -1,0 +1,29 @@
+"""What can be listened to. Each receiver is called with the room as sender and `result`, a TaskResult.
+
+    @task_finished.connect
+    def tell(room, result): ...
+
+Receivers run where the event happens, between two tasks: they should be short. What they raise is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from blinker import NamedSignal
+
+log = logging.getLogger("greenroom")
+
+task_enqueued = NamedSignal("task_enqueued", "A job is stored.")
+task_started = NamedSignal("task_started", "An attempt begins.")
+task_retried = NamedSignal("task_retried", "An attempt went wrong, and another will be made.")
+task_finished = NamedSignal("task_finished", "A job is successful, failed or cancelled.")
+
+
+def emit(signal: NamedSignal, sender: object, **details: object) -> None:
+    """Call each receiver, whatever the ones before did."""
+    for receiver in signal.receivers_for(sender):
+        try:
+            receiver(sender, **details)
+        except Exception:
+            log.exception("a receiver of %s raised: %r", signal.name, receiver)
