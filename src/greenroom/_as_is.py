@@ -32,7 +32,7 @@ class AsIs:
         args, kwargs = text
         return args, dict(kwargs)
 
-    def encode(self, value: Any, *, root: str = "value") -> Any:  # noqa: ARG002  (the protocol's)
+    def encode(self, value: Any, *, root: str = "value") -> Any:
         return value
 
     def decode(self, text: Any) -> Any:

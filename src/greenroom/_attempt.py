@@ -30,14 +30,25 @@ PARKED = 60 * SECOND  # until a job that nobody here can run is looked at again
 current: ContextVar[Attempt] = ContextVar("greenroom_attempt")
 
 
-class Stopped(BaseException):  # noqa: N818  (a message to the greenlet, not an error of its own)
+class Stopped(BaseException):
     """Thrown into a task that is to end now. Not an Exception, so that a careless `except` lets it pass."""
 
 
 class Attempt:
     """One run of one job. What a task sees of it is `room.current()`."""
 
-    __slots__ = ("_greenlet", "_save", "_settle", "_clock", "_stop", "codec", "job", "outcome", "progress_made", "task")
+    __slots__ = (
+        "_clock",
+        "_greenlet",
+        "_save",
+        "_settle",
+        "_stop",
+        "codec",
+        "job",
+        "outcome",
+        "progress_made",
+        "task",
+    )
 
     def __init__(
         self,
@@ -90,7 +101,7 @@ class Attempt:
         self._greenlet = getcurrent()
         try:
             self.outcome = Context().run(self._perform)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             self.outcome = self._judge(error)
         self._greenlet = None
 
@@ -164,7 +175,7 @@ class Attempt:
         kind = type(error)
         try:
             message = str(error)
-        except Exception:  # noqa: BLE001  (a __str__ that raises is the task's trouble, not ours)
+        except Exception:
             message = f"<{kind.__qualname__} whose str() raises>"
         return TaskError(
             attempt=self.job.attempt,

@@ -6,7 +6,6 @@ It belongs to the hub of the thread that opened it.
 from __future__ import annotations
 
 import logging
-from _thread import get_ident
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
@@ -15,6 +14,7 @@ from gevent import get_hub
 from gevent.event import Event
 
 from greenroom._call import Call
+from greenroom._native import get_ident
 from greenroom._side import Side
 from greenroom.clock import SystemClock
 from greenroom.errors import StoreError
@@ -32,7 +32,9 @@ _GRACE = 2.0  # seconds that tasks have to end in once they were stopped
 class Backstage:
     """`make_sides` is given the lanes, and makes the durable and the volatile side."""
 
-    def __init__(self, sizes: Mapping[str, int], make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]]) -> None:
+    def __init__(
+        self, sizes: Mapping[str, int], make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]]
+    ) -> None:
         self.lanes: dict[str, Lane] = {name: LANES[name](size) for name, size in sizes.items()}
         self.durable, self.volatile = self.sides = make_sides(self.lanes)
         for name, lane in self.lanes.items():
@@ -115,7 +117,9 @@ class Backstage:
         later, self._later = self._later, {}
         for call, timer in later.items():
             timer.close()
-            log.warning("%r was to run later, and is given up: the room stops. Use a durable task for it.", call)
+            log.warning(
+                "%r was to run later, and is given up: the room stops. Use a durable task for it.", call
+            )
             call.abandon()
 
     def _drop_waiting_calls(self) -> None:

@@ -23,7 +23,11 @@ class Call(Generic[T]):
     _value: T
 
     def __init__(
-        self, context: Context, function: Callable[..., T], arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+        self,
+        context: Context,
+        function: Callable[..., T],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
     ) -> None:
         self._context: Context | None = context
         self._function: Callable[..., T] = function

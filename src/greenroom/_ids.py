@@ -6,7 +6,7 @@ appended to the table instead of scattered over it, and an old one is known to b
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from greenroom._native import allocate_lock
 
 _SEQUENCE_BITS = 12
 _TIME_SHIFT = _SEQUENCE_BITS + 9

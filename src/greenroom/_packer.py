@@ -6,6 +6,7 @@ would be a silent change. What needs no tag is not copied.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from functools import partial
@@ -16,10 +17,10 @@ from greenroom.errors import InvalidPayload
 
 _MAX_DEPTH = 100
 
-Where = Callable[[object], str]
+Where = Callable[[Any], str]
 
 
-def _at_index(index: object) -> str:
+def _at_index(index: int) -> str:
     return f"[{index}]"
 
 
@@ -27,24 +28,25 @@ def _at_key(key: object) -> str:
     return f"[{shown(key)}]"
 
 
-def _at_field(name: object) -> str:
+def _at_field(name: str) -> str:
     return f".{name}"
 
 
-def _at_member(_: object) -> str:
+def _at_member(_: int) -> str:
     return "{...}"  # a set has no order to count in
 
 
 class Packer:
-    """Packs what it has been told of; refuses the rest with the path to it."""
+    """Packs what it has been told of, and refuses the rest with the path to it."""
 
-    # `left` is a list of one number, the bytes still to spend: a few lists that hold each other many times over
-    # are small until they are written.
+    # Each container takes `left`, a list of one number: the bytes still to spend. Without it a few lists that hold
+    # each other many times over, small until they are written, would keep the process busy for hours.
 
     def __init__(self, max_payload: int) -> None:
         self._max_payload = max_payload
         self._scalars = dict(SCALARS)
         self._containers: dict[type, Callable[[Any, int, list[int]], object]] = {
+            bytes: self._bytes,
             list: self._list,
             dict: self._dict,
             tuple: partial(self._group, "tuple", _at_index),
@@ -53,9 +55,11 @@ class Packer:
         }
 
     def add_enum(self, cls: type[Enum], tag: str) -> None:
+        """Pack the class's members under `tag`."""
         self._scalars[cls] = partial(pack_member, tag)
 
     def add_dataclass(self, cls: type, tag: str, names: list[str]) -> None:
+        """Pack these fields of the class's instances under `tag`."""
         self._containers[cls] = partial(self._fields, tag, names)
 
     def pack(self, value: object, root: str) -> object:
@@ -88,15 +92,16 @@ class Packer:
             )
         return container(value, depth + 1, left)
 
-    def _list(self, values: list[object], depth: int, left: list[int], where: Where = _at_index) -> object:
-        left[0] -= 1 + len(values)
-        if left[0] < 0:
-            raise self._overspent(values)
-        packed, index = values, 0
+    def _list(
+        self, values: list[object], depth: int, left: list[int], where: Where = _at_index
+    ) -> list[object]:
+        packed, index, spent = values, 0, 1 + len(values)
         try:
             for index, value in enumerate(values):
-                if type(value) is str and value.isascii():
-                    continue
+                if type(value) is str:
+                    spent += len(value)
+                    if value.isascii():
+                        continue
                 new = self._pack(value, depth, left)
                 if new is not value:
                     packed = values.copy() if packed is values else packed
@@ -104,6 +109,7 @@ class Packer:
         except Refused as refused:
             refused.path = where(index) + refused.path
             raise
+        self._spend(spent, values, left)
         return packed
 
     def _group(
@@ -112,19 +118,18 @@ class Packer:
         return tagged(tag, self._list(list(values), depth, left, where))
 
     def _dict(self, values: dict[Any, object], depth: int, left: list[int], where: Where = _at_key) -> object:
-        left[0] -= 1 + len(values)
-        if left[0] < 0:
-            raise self._overspent(values)
         for key in values:
             if type(key) is not str or key == TAG:
                 return self._pairs(values, depth, left)
-        packed, key = values, ""
+        packed, key, spent = values, "", 1 + len(values)
         try:
             for key, value in values.items():
                 if not key.isascii():
                     pack_text(key)
-                if type(value) is str and value.isascii():
-                    continue
+                if type(value) is str:
+                    spent += len(value)
+                    if value.isascii():
+                        continue
                 new = self._pack(value, depth, left)
                 if new is not value:
                     packed = values.copy() if packed is values else packed
@@ -132,21 +137,27 @@ class Packer:
         except Refused as refused:
             refused.path = where(key) + refused.path
             raise
+        self._spend(spent, values, left)
         return packed
 
     def _pairs(self, values: dict[object, object], depth: int, left: list[int]) -> object:
-        pairs = []
-        key: object = None
-        try:
-            for key, value in values.items():
-                pairs.append([self._pack(key, depth, left), self._pack(value, depth, left)])
-        except Refused as refused:
-            refused.path = _at_key(key) + refused.path
-            raise
-        return tagged("dict", pairs)
+        keys = list(values)
+
+        def where(index: int) -> str:
+            return _at_key(keys[index])
+
+        packed_keys = self._list(keys, depth, left, where)
+        packed_values = self._list(list(values.values()), depth, left, where)
+        return tagged("dict", list(zip(packed_keys, packed_values, strict=True)))
 
     def _fields(self, tag: str, names: list[str], value: object, depth: int, left: list[int]) -> object:
         return tagged(tag, self._dict({name: getattr(value, name) for name in names}, depth, left, _at_field))
 
-    def _overspent(self, values: Collection[object]) -> Refused:
-        return Refused(values, *over(self._max_payload, f"over {self._max_payload:,}"))
+    def _bytes(self, octets: bytes, _: int, left: list[int]) -> object:
+        self._spend(len(octets), octets, left)
+        return tagged("bytes", b64encode(octets).decode())
+
+    def _spend(self, least: int, value: object, left: list[int]) -> None:
+        left[0] -= least
+        if left[0] < 0:
+            raise Refused(value, *over(self._max_payload, f"over {self._max_payload - left[0]:,}"))

@@ -8,7 +8,6 @@ to be claimed: it is stored as claimed already and handed over once it is on dis
 from __future__ import annotations
 
 import logging
-from _thread import get_ident
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any
@@ -17,6 +16,7 @@ from gevent import get_hub
 from gevent.event import Event
 
 from greenroom._attempt import Attempt
+from greenroom._native import get_ident
 from greenroom._service import Service
 from greenroom.clock import SECOND, Clock
 from greenroom.errors import LeaseLost, StoreError
@@ -95,8 +95,9 @@ class Runner:
         elif len(jobs) == 1 and self._can_take(jobs[0]):
             self._hand_over(jobs[0])
         else:
-            self._store.add(jobs)
+            # Noticed first: the claim comes behind them in the store's queue, and shares their commit.
             self._notice(jobs)
+            self._store.add(jobs)
 
     def give_back(self) -> None:
         """Release what still runs, at no cost to it: the room is stopping."""
@@ -107,7 +108,9 @@ class Runner:
         """Release what did not end even so, in the store alone: whatever it comes to later is fenced off."""
         self._halted.set()
         for attempt in list(self.attempts.values()):
-            log.warning("task %s (job %s) does not end: given back while it runs", attempt.job.task, attempt.job.id)
+            log.warning(
+                "task %s (job %s) does not end: given back while it runs", attempt.job.task, attempt.job.id
+            )
             self._store.swap(attempt.job, attempt.job.after(Released(self._clock.now()), self._clock.now()))
 
     def cancel(self, job: Job, reason: str) -> bool:
@@ -181,7 +184,9 @@ class Runner:
         return min(SAFETY_NET, max(0.0, (self._next_due - self._clock.now()) / SECOND))
 
     def _claim(self, now: int, slots: dict[str, int]) -> None:
-        self._reserve(slots, 1)
+        # What goes beyond the slots is left to those who enqueue while we ask: short jobs end before we know.
+        held = {lane: max(0, number - self._lanes[lane].ahead) for lane, number in slots.items()}
+        self._reserve(held, 1)
         self._backlog -= set(slots)  # before asking: what is added while we ask counts anew
         try:
             jobs, self._next_due = self._store.claim(Claim(now, slots))
@@ -189,7 +194,7 @@ class Runner:
             self._backlog |= set(slots)
             raise
         finally:
-            self._reserve(slots, -1)
+            self._reserve(held, -1)
         for job in jobs:
             slots[job.lane] -= 1
             self._begin(job)
@@ -201,7 +206,12 @@ class Runner:
 
     def _begin(self, job: Job) -> None:
         attempt = Attempt(
-            job, self._find_task(job.task), codec=self._codec, clock=self._clock, settle=self._settle, save=self.save
+            job,
+            self._find_task(job.task),
+            codec=self._codec,
+            clock=self._clock,
+            settle=self._settle,
+            save=self.save,
         )
         self.attempts[job.id] = attempt
         self._lanes[job.lane].start(attempt)

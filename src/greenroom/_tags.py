@@ -6,7 +6,7 @@ Here are the tags of single values, and the refusals of those that can have none
 from __future__ import annotations
 
 import reprlib
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -138,7 +138,6 @@ SCALARS: dict[type, Callable[[Any], object]] = {
     int: _pack_int,
     float: _pack_float,
     str: pack_text,
-    bytes: lambda octets: tagged("bytes", b64encode(octets).decode()),
     datetime: partial(_pack_clock, "datetime"),
     date: lambda day: tagged("date", day.isoformat()),
     time: partial(_pack_clock, "time"),

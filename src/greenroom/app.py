@@ -182,7 +182,9 @@ class Greenroom:
         (self._backstage or self._set_up()).call(call)
         return call
 
-    def spawn_later(self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+    def spawn_later(
+        self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> Call[T]:
         """Run any callable in so many seconds, if the process still lives then."""
         _check.when("seconds", seconds)
         call = Call(copy_context(), function, args, kwargs)

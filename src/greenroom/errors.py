@@ -79,7 +79,7 @@ class WaitTimeout(ResultError, TimeoutError):
     """The task did not finish in the time given."""
 
 
-class Verdict(Exception):  # noqa: N818  (raised to decide, not to complain)
+class Verdict(Exception):
     """Raised in a task to say how its attempt ends."""
 
 

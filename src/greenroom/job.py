@@ -109,9 +109,7 @@ class Job(NamedTuple):
         )
 
     def _finished(self, status: Status, now: int, **changes: Any) -> Job:
-        return self._replace(
-            status=status, version=self.version + 1, worker=None, finished_at=now, **changes
-        )
+        return self._replace(status=status, version=self.version + 1, worker=None, finished_at=now, **changes)
 
     def _errors_with(self, error: TaskError) -> tuple[TaskError, ...]:
         # A job snoozed or retried for a year must not grow without end: the first error and the latest stay.

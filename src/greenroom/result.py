@@ -88,11 +88,17 @@ class TaskResult(Generic[T]):
             case Status.SUCCESSFUL:
                 return cast("T", self._side.codec.decode(self._job.result))
             case Status.FAILED:
-                last = f": {self.errors[-1].exception_class_path}: {self.errors[-1].message}" if self.errors else ""
+                last = (
+                    f": {self.errors[-1].exception_class_path}: {self.errors[-1].message}"
+                    if self.errors
+                    else ""
+                )
                 raise NotSuccessful(f"{self!r} failed{last}. See its `errors`.")
             case Status.CANCELLED:
                 raise NotSuccessful(f"{self!r} was cancelled: {self._job.note}.")
-        raise NotSuccessful(f"{self!r} has not finished: there is no return value yet. Use wait(), or refresh().")
+        raise NotSuccessful(
+            f"{self!r} has not finished: there is no return value yet. Use wait(), or refresh()."
+        )
 
     @property
     def progress(self) -> Progress | None:
@@ -138,7 +144,9 @@ class TaskResult(Generic[T]):
         if not self._job.is_finished:
             self._job = self._side.wait_for(self._job.id, timeout)
             if not self._job.is_finished:
-                raise WaitTimeout(f"{self!r} did not finish within {timeout} s: it goes on. Wait again, or cancel it.")
+                raise WaitTimeout(
+                    f"{self!r} did not finish within {timeout} s: it goes on. Wait again, or cancel it."
+                )
         return self
 
     def cancel(self, reason: str = "cancelled") -> bool:

@@ -37,6 +37,10 @@ class Lane(Protocol):
     def room(self) -> int:
         """How many more jobs may be claimed for this lane."""
 
+    @property
+    def ahead(self) -> int:
+        """How many of these go beyond the slots, because jobs are lately so short."""
+
     def reserve(self, slots: int) -> None:
         """Keep room for jobs that are being claimed; negative to give it back."""
 

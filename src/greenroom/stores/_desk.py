@@ -12,18 +12,14 @@ can come after the swap). After patching `threading` and `queue` are gevent's, s
 from __future__ import annotations
 
 import logging
-from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from gevent import get_hub, getcurrent
-from gevent.monkey import get_original
 
+from greenroom._native import allocate_lock, get_ident, start_new_thread
 from greenroom.errors import StoreUnavailable
-
-_start_new_thread = get_original("_thread", "start_new_thread")
-_allocate_lock = get_original("_thread", "allocate_lock")
 
 BATCH = 1000
 
@@ -37,6 +33,7 @@ class Request(Generic[A]):
     __slots__ = ("answer", "error", "greenlet", "is_served", "lock")
 
     answer: A
+    is_urgent: ClassVar[bool] = False  # whether it is answered before the others of its batch
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
@@ -76,16 +73,16 @@ class Desk:
         self._tick = tick
         self._waiting: deque[Request[Any]] = deque()
         self._served: deque[Request[Any]] = deque()
-        self._bell = _allocate_lock()
+        self._bell = allocate_lock()
         self._bell.acquire()
-        self._ended = _allocate_lock()
+        self._ended = allocate_lock()
         self._ended.acquire()
         self._closing = False
         self._hub = get_hub()
         self._home = get_ident()
         self._doorbell = self._hub.loop.async_()
         self._doorbell.start(self._deliver)
-        _start_new_thread(self._work, ())
+        start_new_thread(self._work, ())
 
     def ask(self, request: Request[A]) -> A:
         """Wait for the answer: parked if this is a greenlet of the desk's own hub, blocked if another thread."""
@@ -131,7 +128,7 @@ class Desk:
             request.greenlet = None
 
     def _block(self, request: Request[Any]) -> None:
-        request.lock = _allocate_lock()
+        request.lock = allocate_lock()
         request.lock.acquire()
         self._waiting.append(request)
         self._ring()
@@ -175,6 +172,8 @@ class Desk:
             request.is_served = True
             if request.lock is not None:
                 request.lock.release()
+            elif request.is_urgent:
+                self._served.appendleft(request)
             else:
                 self._served.append(request)
         if self._served:

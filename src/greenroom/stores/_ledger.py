@@ -45,9 +45,11 @@ class Swap(Request[bool]):
 
 
 class Call(Request[T]):
-    """Anything else, to be done inside the transaction."""
+    """Anything else, to be done inside the transaction, after the other two."""
 
     __slots__ = ("work",)
+    # A claim keeps slots reserved until it is answered, and those who enqueue next would find none free.
+    is_urgent = True
 
     def __init__(self, work: Callable[[], T]) -> None:
         super().__init__()
@@ -138,9 +140,7 @@ class Ledger:
         others = connection.execute(
             "SELECT id, name, lease_until FROM worker WHERE id <> ?", (self.worker,)
         ).fetchall()
-        dead = {
-            worker: name for worker, name, until in others if until < now or is_over(self._folder, name)
-        }
+        dead = {worker: name for worker, name, until in others if until < now or is_over(self._folder, name)}
         wanted = {"dead": json.dumps([*dead]), "limit": limit}
         jobs = [to_job(row) for row in connection.execute(sql("expired"), wanted).fetchall()]
         held = {job.worker for job in jobs}

@@ -17,7 +17,9 @@ STATES = {
     Status.FAILED: 4,
     Status.CANCELLED: 5,
 }
-_STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys((READY, SCHEDULED), Status.READY)
+_STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys(
+    (READY, SCHEDULED), Status.READY
+)
 _CHUNKS = (256, 64, 16, 4, 1)  # few sizes, so that the statement cache holds them all
 
 Row = tuple[Any, ...]

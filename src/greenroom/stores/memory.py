@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from _thread import RLock
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
+from greenroom._native import RLock
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import FINISHED, Job, Status
@@ -27,7 +28,7 @@ class _Shelf:
     leases: dict[int, int] = field(default_factory=dict)  # worker: until
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     # A native lock, whatever is patched: no greenlet switches while one is held.
-    lock: RLock = field(default_factory=RLock)
+    lock: Any = field(default_factory=RLock)
 
 
 class MemoryStore:
