@@ -7,16 +7,17 @@ ends the web server, and GreenletExit counts as success there and leaves its wai
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from contextvars import Context, ContextVar
+from math import isfinite
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import Timeout, get_hub, getcurrent
 
 from greenroom import _interrupt, context
+from greenroom._as_is import CallCodec
 from greenroom.clock import SECOND, Clock, as_datetime, as_span
-from greenroom.errors import Cancel, InvalidArguments, InvalidPayload, Retry, Snooze
+from greenroom.errors import Cancel, InvalidArguments, InvalidOption, InvalidPayload, Retry, Snooze
 from greenroom.job import Job, Progress
 from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded, TaskError
 
@@ -34,40 +35,30 @@ class Stopped(BaseException):
     """Thrown into a task that is to end now. Not an Exception, so that a careless `except` lets it pass."""
 
 
+class Home(Protocol):
+    """What an attempt needs of whoever runs it."""
+
+    codec: CallCodec
+    clock: Clock
+
+    def settle(self, attempt: Attempt) -> None:
+        """Record the attempt's outcome."""
+
+    def save(self, attempt: Attempt) -> None:
+        """Store the attempt's progress, if it is time to."""
+
+
 class Attempt:
     """One run of one job. What a task sees of it is `room.current()`."""
 
-    __slots__ = (
-        "_clock",
-        "_greenlet",
-        "_save",
-        "_settle",
-        "_stop",
-        "codec",
-        "job",
-        "outcome",
-        "progress_made",
-        "task",
-    )
+    __slots__ = ("_greenlet", "_home", "_stop", "job", "outcome", "progress_made", "task")
 
-    def __init__(
-        self,
-        job: Job,
-        task: Task[..., Any] | None,
-        *,
-        codec: Any,
-        clock: Clock,
-        settle: Callable[[Attempt], None],
-        save: Callable[[Attempt], None],
-    ) -> None:
+    def __init__(self, job: Job, task: Task[..., Any] | None, home: Home) -> None:
         self.job = job
         self.task = task
-        self.codec = codec
         self.outcome: Outcome | None = None
         self.progress_made: Progress | None = None
-        self._clock = clock
-        self._settle = settle
-        self._save = save
+        self._home = home
         self._stop: Outcome | None = None
         self._greenlet: Any = None
 
@@ -85,8 +76,13 @@ class Attempt:
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Say how far the task is: seen at once in this process, and stored about once a second."""
-        self.progress_made = Progress(done, total, note)
-        self._save(self)
+        for kind, number in (("done", done), ("total", total)):
+            if not (number is None and kind == "total") and not (
+                isinstance(number, int | float) and isfinite(number)
+            ):
+                raise InvalidOption(f"progress {kind}={number!r} is not a finite number.")
+        self.progress_made = Progress(done, total, storable(str(note)))
+        self._home.save(self)
 
     def stop(self, outcome: Outcome) -> None:
         """Have it end now, with this outcome. In the hub's thread only; it ends when it next can."""
@@ -105,29 +101,45 @@ class Attempt:
             self.outcome = self._judge(error)
         self._greenlet = None
 
+    def job_after(self, job: Job, now: int) -> Job:
+        """What its outcome makes of the job."""
+        assert self.outcome is not None, "run() comes first"  # noqa: S101
+        if self.progress_made is not None:
+            job = job._replace(progress=self.progress_made)
+        return job.after(self.outcome, now)
+
+    def fail(self, error: BaseException) -> None:
+        """Whatever it came to, it counts as failed with this error."""
+        self.progress_made = None
+        self.outcome = Failed(self._describe(error))
+
     def finish(self) -> None:
-        self._settle(self)
+        self._home.settle(self)
 
     def _perform(self) -> Outcome:
         job, task = self.job, self.task
-        now = self._clock.now()
         if task is None:
-            return self._parked(now, f"no task is named {job.task!r} here")
-        if job.expires_at is not None and job.expires_at <= now:
+            return self._parked(f"no task is named {job.task!r} here")
+        if job.expires_at is not None and job.expires_at <= self._home.clock.now():
             return Cancelled(f"expired: it was to start before {as_datetime(job.expires_at).isoformat()}")
         try:
-            arguments, keywords = self.codec.decode_call(job.payload)
+            arguments, keywords = self._home.codec.decode_call(job.payload)
             task.check(arguments, keywords)
         except (InvalidPayload, InvalidArguments) as error:
-            return self._parked(now, str(error))
-        if job.context is not None:
-            context.restore(job.context)
+            return self._parked(str(error))
+        return self._run(task, arguments, keywords, job.context)
+
+    def _run(
+        self, task: Task[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], carried: str | None
+    ) -> Outcome:
+        if carried is not None:
+            context.restore(carried)
         current.set(self)
         if task.takes_context:
             arguments = (self, *arguments)
         value = self._call(task, arguments, keywords)
         try:
-            return Succeeded(self.codec.encode(value, root="result"))
+            return Succeeded(self._home.codec.encode(value, root="result"))
         except InvalidPayload as error:
             return Failed(self._describe(error))
 
@@ -144,12 +156,12 @@ class Attempt:
         if self._greenlet is not None:
             self._greenlet.throw(Stopped())
 
-    def _parked(self, now: int, reason: str) -> Released:
-        return Released(now + PARKED, f"parked: {reason}")
+    def _parked(self, reason: str) -> Released:
+        return Released(self._home.clock.now() + PARKED, f"parked: {reason}")
 
     def _judge(self, error: BaseException) -> Outcome:
         """What becomes of a job whose function raised this."""
-        now = self._clock.now()
+        now = self._home.clock.now()
         if isinstance(error, Stopped) and self._stop is not None:
             return self._stop
         if _interrupt.has_come(error):
@@ -161,7 +173,7 @@ class Attempt:
         task = self.task
         match error:
             case Cancel():
-                return Cancelled(str(error))
+                return Cancelled(storable(str(error)))
             case Snooze(after=after):
                 return Released(now + as_span(after))
             case Retry(after=after) if after is not None:
@@ -180,9 +192,9 @@ class Attempt:
         return TaskError(
             attempt=self.job.attempt,
             exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
-            message=_storable(message, 1000),
-            traceback=_storable("".join(traceback.format_exception(kind, error, _own_part(error))), 20_000),
-            at=self._clock.now(),
+            message=storable(message),
+            traceback=storable("".join(traceback.format_exception(kind, error, _own_part(error))), 20_000),
+            at=self._home.clock.now(),
         )
 
 
@@ -194,7 +206,7 @@ def _own_part(error: BaseException) -> TracebackType | None:
     return part
 
 
-def _storable(text: str, most: int) -> str:
+def storable(text: str, most: int = 1000) -> str:
     """Bounded, and free of lone surrogates: the start and the end tell most."""
     text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) <= most:

@@ -45,6 +45,10 @@ class Backstage:
         self._drain_ends = inf
         self._later: dict[Call[Any], Any] = {}  # a timer for each call that waits for its time
 
+    def open(self) -> None:
+        for side in self.sides:
+            side.open()
+
     def start(self) -> None:
         for side in self.sides:
             side.start()
@@ -86,7 +90,7 @@ class Backstage:
 
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""
-        services = [service for side in self.sides for service in (side.runner.service, side.janitor.service)]
+        services = [service for side in self.sides for service in side.services]
         return next((f"{service.name}: {service.trouble}" for service in services if service.trouble), None)
 
     def _teller(self, lane: str) -> Callable[[], None]:
@@ -104,22 +108,21 @@ class Backstage:
         self.call(call)
 
     def _is_quiet(self) -> bool:
-        return self._lanes_are_empty() and not self.volatile.runner.has_backlog()
+        return self._all_has_ended() and not self.volatile.runner.has_backlog()
 
-    def _lanes_are_empty(self) -> bool:
-        return all(lane.is_empty() for lane in self.lanes.values())
+    def _all_has_ended(self) -> bool:
+        settled = not any(side.runner.attempts for side in self.sides)
+        return settled and all(lane.is_empty() for lane in self.lanes.values())
 
     def _wait_for_lanes(self, ends: float) -> None:
-        while not self._lanes_are_empty() and self._clock.monotonic() < ends:
+        while not self._all_has_ended() and self._clock.monotonic() < ends:
             Event().wait(_STEP)
 
     def _drop_later_calls(self) -> None:
         later, self._later = self._later, {}
         for call, timer in later.items():
             timer.close()
-            log.warning(
-                "%r was to run later, and is given up: the room stops. Use a durable task for it.", call
-            )
+            log.warning("%r was to run later, and is given up: the room stops. Use a durable task for it.", call)
             call.abandon()
 
     def _drop_waiting_calls(self) -> None:

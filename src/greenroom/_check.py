@@ -31,11 +31,7 @@ def function(func: Any, *, takes_context: bool) -> None:
             f"{name} cannot be a task: it is local to a function, and after a restart nobody could find it. Move it "
             "to module level."
         )
-    if (
-        inspect.iscoroutinefunction(func)
-        or inspect.isgeneratorfunction(func)
-        or inspect.isasyncgenfunction(func)
-    ):
+    if inspect.iscoroutinefunction(func) or inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
         raise InvalidTask(
             f"{name} cannot be a task: calling it only makes a coroutine or generator, and runs nothing. Use a plain "
             "def; under gevent it waits without blocking."
@@ -68,9 +64,7 @@ def fit(accept: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, 
     try:
         accept(*args, **kwargs)
     except TypeError as error:
-        raise InvalidArguments(
-            f"task {error}. Enqueue it with the arguments that the function takes."
-        ) from None
+        raise InvalidArguments(f"task {error}. Enqueue it with the arguments that the function takes.") from None
 
 
 def name(kind: str, value: object) -> None:
@@ -95,9 +89,7 @@ def span(kind: str, value: object) -> None:
     if not isinstance(value, timedelta):
         raise InvalidOption(f"{kind}={value!r} is not a timedelta: write {kind}=timedelta(seconds=30).")
     if not timedelta() < value < _NEVER:
-        raise InvalidOption(
-            f"{kind}={value!r} is out of range: use more than nothing and less than 100 years."
-        )
+        raise InvalidOption(f"{kind}={value!r} is out of range: use more than nothing and less than 100 years.")
 
 
 def when(kind: str, value: object) -> None:
@@ -111,15 +103,11 @@ def when(kind: str, value: object) -> None:
         return
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not 0 <= value < _NEVER.total_seconds():  # NaN too
-            raise InvalidOption(
-                f"{kind}={value!r} is out of range: use 0 or more seconds, less than 100 years."
-            )
+            raise InvalidOption(f"{kind}={value!r} is out of range: use 0 or more seconds, less than 100 years.")
         return
     if isinstance(value, timedelta):
         if not timedelta() <= value < _NEVER:
-            raise InvalidOption(
-                f"{kind}={value!r} is out of range: a delay is not negative, nor over 100 years."
-            )
+            raise InvalidOption(f"{kind}={value!r} is out of range: a delay is not negative, nor over 100 years.")
         return
     raise InvalidOption(f"{kind}={value!r} is not a moment: use an aware datetime, a timedelta or seconds.")
 
@@ -133,9 +121,7 @@ def exceptions(kind: str, value: object) -> None:
     if not isinstance(value, tuple) or not all(
         isinstance(it, type) and issubclass(it, BaseException) for it in value
     ):
-        raise InvalidOption(
-            f"{kind}={value!r} is not a tuple of exception classes, such as {kind}=(OSError,)."
-        )
+        raise InvalidOption(f"{kind}={value!r} is not a tuple of exception classes, such as {kind}=(OSError,).")
 
 
 def timeout(value: object) -> timedelta | None:
@@ -144,9 +130,7 @@ def timeout(value: object) -> timedelta | None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not 0 < value < _NEVER.total_seconds():
-            raise InvalidOption(
-                f"timeout={value!r} is out of range: use more than 0 seconds, or None for no limit."
-            )
+            raise InvalidOption(f"timeout={value!r} is out of range: use more than 0 seconds, or None for no limit.")
         return timedelta(seconds=value)
     span("timeout", value)
     return value  # type: ignore[return-value]

@@ -21,12 +21,13 @@ class Ids:
     """Makes the ids of one worker, each greater than the one before, even if the clock goes back."""
 
     def __init__(self, worker: int) -> None:
+        self.worker = worker
         self._slot = worker % 512 << _SEQUENCE_BITS
         self._last = 0
         self._lock = allocate_lock()
 
     def make(self, now: int) -> int:
         with self._lock:
-            first = id_at(now) | self._slot
+            first = now // 1000 << _TIME_SHIFT | self._slot
             self._last = first if first > self._last else self._last + 1
             return self._last

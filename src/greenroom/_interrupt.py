@@ -42,6 +42,6 @@ def pass_on(error: BaseException) -> None:
 
 
 def _note(signal_number: int, frame: FrameType | None) -> None:
-    global _came
+    global _came  # noqa: PLW0603
     _came = True
     signal.default_int_handler(signal_number, frame)

@@ -45,7 +45,5 @@ class Janitor:
         )
         new = job.after(Retried(now, error), now)
         if self._store.swap(job, new):
-            log.warning(
-                "job %s (task %s): rescued from worker %s: %s", job.id, job.task, job.worker, new.status
-            )
+            log.warning("job %s (task %s): rescued from worker %s: %s", job.id, job.task, job.worker, new.status)
             self._rescued(new)

@@ -6,13 +6,23 @@ would be a silent change. What needs no tag is not copied.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from functools import partial
 from typing import Any
 
-from greenroom._tags import SCALARS, TAG, Refused, over, pack_member, pack_text, shown, tagged, why_not
+from greenroom._tags import (
+    SCALARS,
+    TAG,
+    Refused,
+    over,
+    pack_bytes,
+    pack_member,
+    pack_text,
+    shown,
+    tagged,
+    why_not,
+)
 from greenroom.errors import InvalidPayload
 
 _MAX_DEPTH = 100
@@ -39,8 +49,8 @@ def _at_member(_: int) -> str:
 class Packer:
     """Packs what it has been told of, and refuses the rest with the path to it."""
 
-    # Each container takes `left`, a list of one number: the bytes still to spend. Without it a few lists that hold
-    # each other many times over, small until they are written, would keep the process busy for hours.
+    # Each container takes `left`, a list of one number: the bytes still to spend. Without it a few lists that
+    # hold each other many times over, small until they are written, would keep the process busy for hours.
 
     def __init__(self, max_payload: int) -> None:
         self._max_payload = max_payload
@@ -87,14 +97,10 @@ class Packer:
         if container is None:
             raise Refused(value, *why_not(type(value)))
         if depth > _MAX_DEPTH:
-            raise Refused(
-                value, f"it is over {_MAX_DEPTH} deep, or holds itself", "Pass it flat, or pass its id"
-            )
+            raise Refused(value, f"it is over {_MAX_DEPTH} deep, or holds itself", "Pass it flat, or pass its id")
         return container(value, depth + 1, left)
 
-    def _list(
-        self, values: list[object], depth: int, left: list[int], where: Where = _at_index
-    ) -> list[object]:
+    def _list(self, values: list[object], depth: int, left: list[int], where: Where = _at_index) -> list[object]:
         packed, index, spent = values, 0, 1 + len(values)
         try:
             for index, value in enumerate(values):
@@ -112,9 +118,7 @@ class Packer:
         self._spend(spent, values, left)
         return packed
 
-    def _group(
-        self, tag: str, where: Where, values: Collection[object], depth: int, left: list[int]
-    ) -> object:
+    def _group(self, tag: str, where: Where, values: Collection[object], depth: int, left: list[int]) -> object:
         return tagged(tag, self._list(list(values), depth, left, where))
 
     def _dict(self, values: dict[Any, object], depth: int, left: list[int], where: Where = _at_key) -> object:
@@ -151,11 +155,15 @@ class Packer:
         return tagged("dict", list(zip(packed_keys, packed_values, strict=True)))
 
     def _fields(self, tag: str, names: list[str], value: object, depth: int, left: list[int]) -> object:
-        return tagged(tag, self._dict({name: getattr(value, name) for name in names}, depth, left, _at_field))
+        try:
+            held = {name: getattr(value, name) for name in names}
+        except AttributeError as error:
+            raise Refused(value, f"it lacks a field ({error})", "Set all its fields first") from None
+        return tagged(tag, self._dict(held, depth, left, _at_field))
 
     def _bytes(self, octets: bytes, _: int, left: list[int]) -> object:
         self._spend(len(octets), octets, left)
-        return tagged("bytes", b64encode(octets).decode())
+        return pack_bytes(octets)
 
     def _spend(self, least: int, value: object, left: list[int]) -> None:
         left[0] -= least

@@ -13,16 +13,15 @@ from math import inf
 from typing import Any
 
 from gevent import get_hub
-from gevent.event import Event
 
 from greenroom._attempt import Attempt
 from greenroom._native import get_ident
 from greenroom._service import Service
 from greenroom.clock import SECOND, Clock
-from greenroom.errors import LeaseLost, StoreError
+from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane
-from greenroom.outcome import Cancelled, Outcome, Released
+from greenroom.outcome import Cancelled, Released
 from greenroom.stores.base import Claim, Store
 
 log = logging.getLogger("greenroom")
@@ -46,15 +45,16 @@ class Runner:
     ) -> None:
         self.attempts: dict[int, Attempt] = {}
         self.service = Service(f"runner of {store.url}", self._turn)
+        self.recorder = Service(f"recorder of {store.url}", self._record)
         self._store = store
         self._lanes = lanes
-        self._codec = codec
-        self._clock = clock
+        self.codec = codec
+        self.clock = clock
         self._find_task = find_task
         self._started = started
         self._settled = settled
-        self._is_running = False
-        self._halted = Event()
+        self.is_running = False
+        self._ended: list[Attempt] = []
         self._hub = get_hub()
         self._home = get_ident()
         # Lanes of which the store may hold ready jobs; of the others it is known to hold none.
@@ -64,14 +64,14 @@ class Runner:
         clock.watch(self.wake)
 
     def start(self) -> None:
-        self._is_running = True
-        self._halted.clear()
+        self.is_running = True
         self._backlog = set(self._lanes)
         self.service.start()
+        self.recorder.start()
 
     def stop(self) -> None:
         """Claim nothing more; what runs goes on."""
-        self._is_running = False
+        self.is_running = False
         self.service.stop()
 
     def wake(self) -> None:
@@ -87,31 +87,34 @@ class Runner:
         if lane in self._backlog:
             self.service.wake()
 
-    def add(self, jobs: list[Job]) -> None:
-        """Store the jobs, and run those that are due as soon as there is room. Returns when they are on disk."""
-        if get_ident() != self._home:
-            self._store.add(jobs)
-            self._hub.loop.run_callback_threadsafe(self._notice, jobs)
-        elif len(jobs) == 1 and self._can_take(jobs[0]):
-            self._hand_over(jobs[0])
+    def add_one(self, job: Job) -> None:
+        """Store the job, and run it as soon as there is room. Returns when it is on disk."""
+        if self._can_take(job):
+            self._hand_over(job)
         else:
+            self.add([job])
+
+    def add(self, jobs: list[Job]) -> None:
+        """Store the jobs, all or none, and run those that are due as soon as there is room."""
+        if get_ident() == self._home:
             # Noticed first: the claim comes behind them in the store's queue, and shares their commit.
             self._notice(jobs)
             self._store.add(jobs)
+        else:
+            self._store.add(jobs)
+            self._hub.loop.run_callback_threadsafe(self._notice, jobs)
 
     def give_back(self) -> None:
         """Release what still runs, at no cost to it: the room is stopping."""
         for attempt in list(self.attempts.values()):
-            attempt.stop(Released(self._clock.now()))
+            attempt.stop(Released(self.clock.now()))
 
     def disown(self) -> None:
         """Release what did not end even so, in the store alone: whatever it comes to later is fenced off."""
-        self._halted.set()
+        self.recorder.stop()
         for attempt in list(self.attempts.values()):
-            log.warning(
-                "task %s (job %s) does not end: given back while it runs", attempt.job.task, attempt.job.id
-            )
-            self._store.swap(attempt.job, attempt.job.after(Released(self._clock.now()), self._clock.now()))
+            log.warning("task %s (job %s) does not end: given back while it runs", attempt.job.task, attempt.job.id)
+            self._store.swap(attempt.job, attempt.job.after(Released(self.clock.now()), self.clock.now()))
 
     def cancel(self, job: Job, reason: str) -> bool:
         """Call a job off: at once if it waits, at its next chance to end if it runs here."""
@@ -121,14 +124,14 @@ class Runner:
             return True
         if job.status is not Status.READY:
             return False
-        new = job.after(Cancelled(reason), self._clock.now())
+        new = job.after(Cancelled(reason), self.clock.now())
         if swapped := self._store.swap(job, new):
             self._settled(new)
         return swapped
 
     def save(self, attempt: Attempt) -> None:
         """Store an attempt's progress, about once a second."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if now - self._saved.get(attempt.job.id, -inf) < 1.0:
             return
         self._saved[attempt.job.id] = now
@@ -139,15 +142,16 @@ class Runner:
 
     def _can_take(self, job: Job) -> bool:
         return (
-            self._is_running
-            and job.run_after <= self._clock.now()
+            self.is_running
             and job.lane not in self._backlog
+            and job.run_after <= self.clock.now()
+            and get_ident() == self._home
             and self._lanes[job.lane].room > 0
         )
 
     def _hand_over(self, job: Job) -> None:
         lane = self._lanes[job.lane]
-        claimed = job.claimed(self._store.worker, self._clock.now())
+        claimed = job.claimed(self._store.worker, self.clock.now())
         lane.reserve(1)
         try:
             self._store.add([claimed])
@@ -163,7 +167,7 @@ class Runner:
         self._begin(claimed)
 
     def _notice(self, jobs: Iterable[Job]) -> None:
-        now = self._clock.now()
+        now = self.clock.now()
         for job in jobs:
             if job.run_after <= now:
                 self._backlog.add(job.lane)
@@ -173,7 +177,7 @@ class Runner:
                 self.service.wake()
 
     def _turn(self) -> float | None:
-        now = self._clock.now()
+        now = self.clock.now()
         if self._next_due is not None and self._next_due <= now:
             self._backlog = set(self._lanes)
         slots = {name: lane.room for name, lane in self._lanes.items() if name in self._backlog and lane.room}
@@ -181,7 +185,7 @@ class Runner:
             self._claim(now, slots)
         if self._next_due is None:
             return SAFETY_NET
-        return min(SAFETY_NET, max(0.0, (self._next_due - self._clock.now()) / SECOND))
+        return min(SAFETY_NET, max(0.0, (self._next_due - self.clock.now()) / SECOND))
 
     def _claim(self, now: int, slots: dict[str, int]) -> None:
         # What goes beyond the slots is left to those who enqueue while we ask: short jobs end before we know.
@@ -205,56 +209,79 @@ class Runner:
             self._lanes[lane].reserve(sign * number)
 
     def _begin(self, job: Job) -> None:
-        attempt = Attempt(
-            job,
-            self._find_task(job.task),
-            codec=self._codec,
-            clock=self._clock,
-            settle=self._settle,
-            save=self.save,
-        )
+        attempt = Attempt(job, self._find_task(job.task), self)
         self.attempts[job.id] = attempt
         self._lanes[job.lane].start(attempt)
         self._started(job)
 
-    def _settle(self, attempt: Attempt) -> None:
-        outcome = attempt.outcome
-        assert outcome is not None  # noqa: S101
+    def settle(self, attempt: Attempt) -> None:
+        """Have the attempt's outcome recorded, together with the others that end meanwhile."""
+        self._ended.append(attempt)
+        if len(self._ended) == 1:
+            self.recorder.wake()
+
+    def _record(self) -> float | None:
+        """Store the outcomes of what has ended: in one commit, as many as have gathered during the last."""
+        while self._ended:
+            ended, self._ended = self._ended, []
+            self._record_all(ended)
+        return None
+
+    def _record_all(self, ended: list[Attempt]) -> None:
+        now = self.clock.now()
+        changes = [(attempt.job, attempt.job_after(attempt.job, now)) for attempt in ended]
         try:
-            new = self._record(attempt, outcome)
-        finally:
-            self.attempts.pop(attempt.job.id, None)
-            self._saved.pop(attempt.job.id, None)
-        if new is None:
+            swapped = self._store.swap_all(changes)
+        except LeaseLost as error:
+            self._drop(ended, f"{error}")
+        except StoreUnavailable:
+            self._ended = ended + self._ended
+            raise
+        except StoreError as error:
+            self._sift(ended, error)
+        else:
+            for attempt, (_, new), is_swapped in zip(ended, changes, swapped, strict=True):
+                if is_swapped:
+                    self._close(attempt, new)
+                else:
+                    self._reconsider(attempt)
+
+    def _sift(self, ended: list[Attempt], error: StoreError) -> None:
+        """One of these outcomes cannot be stored, and must not keep the others from it."""
+        if len(ended) > 1:
+            half = len(ended) // 2
+            try:
+                self._record_all(ended[:half])
+            finally:
+                self._record_all(ended[half:])
             return
+        (attempt,) = ended
+        log.error("job %s: its outcome cannot be stored; it counts as failed: %s", attempt.job.id, error)
+        attempt.fail(error)
+        self._ended.append(attempt)
+
+    def _reconsider(self, attempt: Attempt) -> None:
+        """The job was changed meanwhile: by us, and its outcome still counts, or by another worker."""
+        stored = self._store.get(attempt.job.id)
+        job = attempt.job
+        if stored is None or stored.worker != job.worker or stored.attempt != job.attempt:
+            self._drop([attempt], "it was given to another worker meanwhile")
+        else:
+            attempt.job = stored
+            self._ended.append(attempt)
+
+    def _close(self, attempt: Attempt, new: Job) -> None:
+        self._forget(attempt)
         if new.status is Status.READY:
             self._notice([new])
         self._settled(new)
 
-    def _record(self, attempt: Attempt, outcome: Outcome) -> Job | None:
-        """Store the outcome, however long the store is in trouble; None if it is not to be stored."""
-        pause = 0.5
-        while True:
-            try:
-                return self._swap(attempt, outcome)
-            except LeaseLost as error:
-                log.warning("job %s: its outcome is dropped: %s", attempt.job.id, error)
-                return None
-            except StoreError:
-                log.exception("job %s: its outcome cannot be stored yet", attempt.job.id)
-            if self._halted.wait(pause):
-                return None
-            pause = min(pause * 2, SAFETY_NET)
+    def _drop(self, attempts: list[Attempt], reason: str) -> None:
+        for attempt in attempts:
+            log.warning("job %s: fenced off, its outcome is dropped: %s", attempt.job.id, reason)
+            self._forget(attempt)
 
-    def _swap(self, attempt: Attempt, outcome: Outcome) -> Job | None:
-        job = attempt.job
-        while True:
-            latest = job if attempt.progress_made is None else job._replace(progress=attempt.progress_made)
-            new = latest.after(outcome, self._clock.now())
-            if self._store.swap(job, new):
-                return new
-            stored = self._store.get(job.id)
-            if stored is None or stored.worker != job.worker or stored.attempt != job.attempt:
-                log.warning("job %s: fenced off: it was given to another worker meanwhile", job.id)
-                return None
-            job = stored
+    def _forget(self, attempt: Attempt) -> None:
+        self.attempts.pop(attempt.job.id, None)
+        if attempt.progress_made is not None:
+            self._saved.pop(attempt.job.id, None)

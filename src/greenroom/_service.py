@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from gevent import get_hub, spawn
+from gevent import Greenlet, get_hub, spawn
 from gevent.event import Event
 
 log = logging.getLogger("greenroom")
@@ -26,7 +26,7 @@ class Service:
         self.trouble: str | None = None
         self._turn = turn
         self._bell = Event()
-        self._greenlet = None
+        self._greenlet: Greenlet | None = None
         self._stopping = False
 
     def start(self) -> None:
@@ -58,7 +58,6 @@ class Service:
                 if self.trouble is None:
                     log.exception("%s: trouble, and will be tried again", self.name)
                 self.trouble = f"{type(error).__name__}: {error}"
-                self._stopping or self._bell.clear()
                 wait, pause = pause, min(pause * 2, _LONGEST_PAUSE)
             if not self._stopping:
                 get_hub().loop.update_now()  # else the timer is late by the age of the loop's clock

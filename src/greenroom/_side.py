@@ -6,21 +6,28 @@ arguments are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from gevent.event import Event
 
 from greenroom import signals
 from greenroom._as_is import CallCodec
+from greenroom._attempt import storable
+from greenroom._fleeting import Fleeting, FleetingResult
+from greenroom._ids import Ids
 from greenroom._janitor import Janitor
 from greenroom._runner import Runner
-from greenroom.clock import Clock
+from greenroom._service import Service
+from greenroom.clock import Clock, moment_of
+from greenroom.context import capture
 from greenroom.errors import UnknownResult
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane
+from greenroom.outcome import Cancelled
 from greenroom.result import TaskResult
 from greenroom.stores import Store
+from greenroom.task import Prepared, Task
 
 _LOOK_AGAIN = 1.0  # seconds between looks at a job that may be running in another process
 
@@ -43,7 +50,9 @@ class Side:
         self.store = store
         self.prefix = prefix
         self.codec = codec
+        self._clock = clock
         self._sender = sender
+        self._ids = Ids(0)
         self._waits: dict[int, Event] = {}
         self.runner = Runner(
             store,
@@ -56,18 +65,31 @@ class Side:
         )
         self.janitor = Janitor(store, clock=clock, retention=retention, rescued=self._rescued)
 
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return self.runner.service, self.runner.recorder, self.janitor.service
+
     def start(self) -> None:
         self.runner.start()
         self.janitor.service.start()
 
-    def add(self, jobs: list[Job]) -> list[TaskResult[Any]]:
-        """Store the jobs and see that they run; returns when they are stored."""
+    def open(self) -> None:
+        """Open the store, as a worker of it. Twice is once."""
+        self.store.open()
+        if self._ids.worker != self.store.worker:
+            self._ids = Ids(self.store.worker)
+
+    def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
+        """Make a job, store it and see that it runs; returns when it is stored."""
+        job = self._make(task, args, kwargs)
+        self.runner.add_one(job)
+        return self._enqueued(job)
+
+    def enqueue_many(self, calls: Sequence[Prepared]) -> list[TaskResult[Any]]:
+        """The same for many, in one transaction: all or none."""
+        jobs = [self._make(*call) for call in calls]
         self.runner.add(jobs)
-        results: list[TaskResult[Any]] = [TaskResult(self, job) for job in jobs]
-        if signals.task_enqueued.receivers:
-            for result in results:
-                signals.emit(signals.task_enqueued, self._sender, result=result)
-        return results
+        return [self._enqueued(job) for job in jobs]
 
     def get(self, job_id: int) -> Job:
         """The job as it is now, with the progress of what runs here. Raises UnknownResult."""
@@ -81,9 +103,12 @@ class Side:
 
     def wait_for(self, job_id: int, timeout: float | None) -> Job:
         """The job once it has finished, or as it is after `timeout` seconds."""
+        job = self.get(job_id)
+        if job.is_finished:
+            return job
         event = self._waits.setdefault(job_id, Event())
         while True:
-            job = self.get(job_id)
+            job = self.get(job_id)  # again: it may have finished before there was anybody to wake
             if job.is_finished or (timeout is not None and timeout <= 0):
                 self._waits.pop(job_id, None)
                 return job
@@ -93,7 +118,39 @@ class Side:
 
     def cancel(self, job_id: int, reason: str) -> bool:
         """Call a job off; False if it has finished, or runs in another process."""
-        return self.runner.cancel(self.get(job_id), reason)
+        return self.runner.cancel(self.get(job_id), storable(reason))
+
+    def _make(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job:
+        task.check(args, kwargs)
+        return self._new_job(task, args, kwargs, self._clock.now(), capture())
+
+    def _new_job(
+        self,
+        task: Task[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        now: int,
+        context: str | None,
+    ) -> Job:
+        return Job(
+            self._ids.make(now),
+            task.name,
+            self.codec.encode_call(args, kwargs),
+            task.queue_name,
+            task.lane,
+            task.priority,
+            task.max_attempts,
+            now if task.run_after is None else cast("int", moment_of(task.run_after, now)),
+            None if task.expires is None else moment_of(task.expires, now),
+            now,
+            context,
+        )
+
+    def _enqueued(self, job: Job) -> TaskResult[Any]:
+        result: TaskResult[Any] = TaskResult(self, job)
+        if signals.task_enqueued.receivers:
+            signals.emit(signals.task_enqueued, self._sender, result=result)
+        return result
 
     def _started(self, job: Job) -> None:
         if signals.task_started.receivers:
@@ -113,3 +170,46 @@ class Side:
         self._settled(job)
         if job.status is Status.READY:
             self.runner.wake()
+
+
+class VolatileSide(Side):
+    """The side whose jobs end with the process. What is due at once is not even stored in memory."""
+
+    def __init__(self, store: Store, *, lanes: Mapping[str, Lane], **shared: Any) -> None:
+        super().__init__(store, lanes=lanes, **shared)
+        self.fleeting = Fleeting(
+            lanes=lanes,
+            codec=self.codec,
+            clock=self._clock,
+            make=self._make_running,
+            settled=self._settled,
+            put_off=lambda job: self.runner.add([job]),
+        )
+
+    def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
+        waits = task.run_after is not None or task.expires is not None or task.priority
+        if waits or not self.runner.is_running:
+            return super().enqueue(task, args, kwargs)
+        task.check(args, kwargs)
+        attempt = self.fleeting.run(task, args, kwargs)
+        if signals.task_enqueued.receivers or signals.task_started.receivers:
+            self._enqueued(attempt.job)
+            self._started(attempt.job)
+        return FleetingResult(self, attempt)
+
+    def get(self, job_id: int) -> Job:
+        attempt = self.fleeting.find(job_id)
+        return super().get(job_id) if attempt is None else attempt.job
+
+    def cancel(self, job_id: int, reason: str) -> bool:
+        attempt = self.fleeting.find(job_id)
+        if attempt is None:
+            return super().cancel(job_id, reason)
+        if attempt.is_final:
+            return False
+        attempt.stop(Cancelled(storable(reason)))
+        return True
+
+    def _make_running(self, *parts: Any) -> Job:
+        job = self._new_job(*parts)
+        return job.claimed(self.store.worker, job.enqueued_at)

@@ -6,7 +6,7 @@ Here are the tags of single values, and the refusals of those that can have none
 from __future__ import annotations
 
 import reprlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 TAG = "$t"
 _TOO_LONG = 10**4_300  # Python's own limit for reading an int from text
 _MICROSECOND = timedelta(microseconds=1)
+_NOT_FINITE = "JSON has neither NaN nor infinity", "Pass None or a str in its place"
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxlong = _REPR.maxother = _SHOWN = 80
 _PATH_HEAD, _PATH_TAIL = 120, 60
@@ -55,11 +56,14 @@ def pack_text(text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         reason = f"it has a lone surrogate at index {error.start}, which UTF-8 cannot hold"
-        remedy = (
-            "Clean it with .encode(errors='replace').decode(), or pass a file's name by os.fsencode(name)"
-        )
+        remedy = "Clean it with .encode(errors='replace').decode(), or pass os.fsencode(...) of a file's name"
         raise Refused(text, reason, remedy) from None
     return text
+
+
+def pack_bytes(octets: bytes) -> object:
+    """The bytes in base64."""
+    return tagged("bytes", b64encode(octets).decode())
 
 
 def pack_member(tag: str, member: Enum) -> object:
@@ -89,15 +93,13 @@ def _pack_int(number: int) -> int:
 def _pack_float(number: float) -> float:
     if isfinite(number):
         return number
-    raise Refused(number, "JSON has neither NaN nor infinity", "Pass None or a str in its place")
+    raise Refused(number, *_NOT_FINITE)
 
 
 def _pack_decimal(number: Decimal) -> object:
     if number.is_finite():
         return tagged("decimal", str(number))
-    raise Refused(
-        number, "NaN and infinity are not stored, be they float or Decimal", "Pass None or a str in its place"
-    )
+    raise Refused(number, *_NOT_FINITE)
 
 
 def _pack_clock(tag: str, value: datetime | time) -> object:
@@ -117,7 +119,11 @@ def _pack_clock(tag: str, value: datetime | time) -> object:
 
 def _says_it_all(zone: object) -> bool:
     """Whether isoformat leaves nothing out: it writes an offset, but not what a timezone may be called."""
-    return type(zone) is timezone and zone.tzname(None) == timezone(zone.utcoffset(None)).tzname(None)
+    if type(zone) is not timezone:
+        return False
+    offset = zone.utcoffset(None)
+    # fromisoformat takes an offset of less than a second for UTC.
+    return not offset.microseconds and zone.tzname(None) == timezone(offset).tzname(None)
 
 
 def _build_clock(cls: type[datetime | time], stored: str | list[Any]) -> object:
@@ -164,6 +170,7 @@ BUILDERS: dict[str, tuple[Kinds, Callable[[Any], object]]] = {
 
 _COPIED = str, bytes, int, float, list, dict, tuple, set, frozenset, Decimal
 _PLAIN = datetime, date, time, timedelta, UUID
+BASES = _COPIED + _PLAIN
 
 
 def why_not(kind: type) -> tuple[str, str]:
@@ -173,7 +180,7 @@ def why_not(kind: type) -> tuple[str, str]:
         return "its class is not registered", f"Register it with room.register({kind.__qualname__})"
     if issubclass(kind, bytearray | memoryview):
         return "it would come back as bytes", "Pass bytes(...) of it"
-    for base in _COPIED + _PLAIN:
+    for base in BASES:
         if issubclass(kind, base):
             name = full_name(base)
             remedy = f"Pass {name}(...) of it" if base in _COPIED else f"Pass a plain {name}"
@@ -183,7 +190,7 @@ def why_not(kind: type) -> tuple[str, str]:
 
 def over(max_payload: int, size: str) -> tuple[str, str]:
     """The reason and the remedy for what takes too many bytes."""
-    reason = f"its text takes {size} bytes, and max_payload is {max_payload:,}"
+    reason = f"the text takes {size} bytes, and max_payload is {max_payload:,}"
     return reason, "Keep the data elsewhere, in a file or a table, and pass its key, or raise max_payload"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from gevent import monkey
 from gevent.lock import RLock
@@ -18,23 +18,23 @@ from greenroom._as_is import AsIs
 from greenroom._attempt import Attempt, current
 from greenroom._backstage import SIZES, Backstage
 from greenroom._call import Call
-from greenroom._ids import Ids
-from greenroom._side import Side
+from greenroom._side import Side, VolatileSide
 from greenroom.backoff import Backoff, exponential
-from greenroom.clock import Clock, SystemClock, as_moment, as_span
+from greenroom.clock import Clock, SystemClock, When, as_span
 from greenroom.codec import Codec
-from greenroom.context import capture
 from greenroom.errors import InvalidOption, InvalidTask, NotRunning, UnknownResult
-from greenroom.job import Job, Status
+from greenroom.job import Status
 from greenroom.lanes import Lane
 from greenroom.result import TaskResult
-from greenroom.stores import Durability, MemoryStore, store_at
-from greenroom.task import MAX_ATTEMPTS, Prepared, Task, When
+from greenroom.stores import MemoryStore, store_at
+from greenroom.stores.sqlite import Durability
+from greenroom.task import MAX_ATTEMPTS, Prepared, Task
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _VOLATILE = "v"
+_TOO_LONG = 20  # digits, for an id of 63 bits
 
 log = logging.getLogger("greenroom")
 
@@ -63,13 +63,13 @@ class Greenroom:
         self._retention = retention
         self._clock = clock or SystemClock()
         self._codec = Codec(max_payload=max_payload)
-        beside = sys._getframe(1).f_globals.get("__file__")
+        beside = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001  (whoever makes the room)
         folder = Path(beside).absolute().parent if beside else Path.cwd()
         self._store = store_at(url, beside=folder, durability=durability, clock=self._clock)
         self._names: dict[str, Task[..., Any]] = {}  # with aliases
         self._lock = RLock()
         self._backstage: Backstage | None = None
-        self._ids: Ids | None = None
+        self._opened: Backstage | None = None  # the same, once its stores are open
         self._is_started = False
 
     def task(
@@ -132,28 +132,27 @@ class Greenroom:
 
     def enqueue(self, task: Task[P, T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[T]:
         """What `task.enqueue` does."""
-        side = self._side_of(task)
-        (result,) = side.add([self._job(Prepared(task, args, kwargs), side)])
-        return result
+        backstage = self._opened or self._open()
+        side = backstage.durable if task.durable else backstage.volatile
+        return side.enqueue(task, args, kwargs)
 
     def enqueue_many(self, calls: Iterable[Prepared]) -> list[TaskResult[Any]]:
         """Enqueue calls made by `task.prepare(...)`: all the durable ones in one transaction, or none of them."""
+        backstage = self._open()
         prepared = list(calls)
-        sides = [self._side_of(call.task) for call in prepared]
-        jobs = [self._job(call, side) for call, side in zip(prepared, sides, strict=True)]
         results: dict[int, TaskResult[Any]] = {}
-        for side in self._open().sides:
-            mine = [job for job, its in zip(jobs, sides, strict=True) if its is side]
-            if mine:
-                results.update(zip((job.id for job in mine), side.add(mine), strict=True))
-        return [results[job.id] for job in jobs]
+        for side in backstage.sides:
+            mine = [(n, call) for n, call in enumerate(prepared) if call.task.durable is (side is backstage.durable)]
+            made = side.enqueue_many([call for _, call in mine])
+            results.update(zip((n for n, _ in mine), made, strict=True))
+        return [results[n] for n in range(len(prepared))]
 
     def get_result(self, result_id: str) -> TaskResult[Any]:
         """The result of that id. Raises UnknownResult if there is none, or it was pruned."""
         backstage = self._open()
         side = backstage.volatile if result_id.startswith(_VOLATILE) else backstage.durable
         digits = result_id.removeprefix(side.prefix)
-        if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
+        if not (digits.isascii() and digits.isdigit() and len(digits) < _TOO_LONG):
             raise UnknownResult(f"{result_id!r} is not the id of a result: use what `result.id` gave.")
         return TaskResult(side, side.get(int(digits)))
 
@@ -182,9 +181,7 @@ class Greenroom:
         (self._backstage or self._set_up()).call(call)
         return call
 
-    def spawn_later(
-        self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> Call[T]:
+    def spawn_later(self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Run any callable in so many seconds, if the process still lives then."""
         _check.when("seconds", seconds)
         call = Call(copy_context(), function, args, kwargs)
@@ -220,7 +217,7 @@ class Greenroom:
         backstage.drain(drain)
         with self._lock:
             if self._backstage is backstage:
-                self._backstage, self._ids, self._is_started = None, None, False
+                self._backstage, self._opened, self._is_started = None, None, False
                 backstage.close()
                 _interrupt.unlisten()
 
@@ -253,38 +250,14 @@ class Greenroom:
             )
         return lane
 
-    def _job(self, call: Prepared, side: Side) -> Job:
-        task = call.task
-        task.check(call.args, call.kwargs)
-        now = self._clock.now()
-        return Job(
-            cast("Ids", self._ids).make(now),
-            task.name,
-            side.codec.encode_call(call.args, call.kwargs),
-            task.queue_name,
-            task.lane,
-            task.priority,
-            task.max_attempts,
-            now if task.run_after is None else _moment(task.run_after, now),
-            None if task.expires is None else _moment(task.expires, now),
-            now,
-            capture(),
-        )
-
-    def _side_of(self, task: Task[..., Any]) -> Side:
-        backstage = self._open()
-        return backstage.durable if task.durable else backstage.volatile
-
     def _open(self) -> Backstage:
         """What is open; opens it first if need be."""
-        if self._ids is not None and self._backstage is not None:
-            return self._backstage
-        with self._lock:
-            backstage = self._set_up()
-            for side in backstage.sides:
-                side.store.open()
-            self._ids = self._ids or Ids(backstage.durable.store.worker)
-            return backstage
+        if self._opened is None:
+            with self._lock:
+                backstage = self._set_up()
+                backstage.open()
+                self._opened = backstage
+        return self._opened
 
     def _set_up(self) -> Backstage:
         if self._backstage is None:
@@ -302,15 +275,8 @@ class Greenroom:
         volatile = MemoryStore(clock=self._clock)
         return (
             Side(self._store, prefix="", codec=self._codec, **shared),
-            Side(volatile, prefix=_VOLATILE, codec=AsIs(), **shared),
+            VolatileSide(volatile, prefix=_VOLATILE, codec=AsIs(), **shared),
         )
-
-
-def _moment(when: When, now: int) -> int:
-    """The moment that was meant, in microseconds."""
-    if isinstance(when, timedelta | int | float):
-        return now + as_span(when)
-    return as_moment(when)
 
 
 def _lane_sizes(wanted: Mapping[str, int]) -> dict[str, int]:

@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 SECOND = 1_000_000
+
+When = datetime | timedelta | float  # an aware moment, or a delay: a timedelta or seconds
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -29,6 +32,13 @@ def as_moment(when: datetime) -> int:
 def as_span(length: timedelta | float) -> int:
     """A timedelta, or a number of seconds, as microseconds."""
     return length // _MICROSECOND if isinstance(length, timedelta) else round(length * SECOND)
+
+
+def moment_of(when: When | None, now: int) -> int | None:
+    """The moment that was meant, in microseconds; delays are counted from `now`."""
+    if when is None:
+        return None
+    return as_moment(when) if isinstance(when, datetime) else now + as_span(when)
 
 
 class Clock(Protocol):

@@ -11,7 +11,7 @@ from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-
 from typing import TypeVar
 
 from greenroom._packer import Packer
-from greenroom._tags import BUILDERS, TAG, full_name, member_builder, over, shown
+from greenroom._tags import BASES, BUILDERS, TAG, full_name, member_builder, over, shown
 from greenroom.errors import InvalidOption, InvalidPayload
 
 T = TypeVar("T")
@@ -43,13 +43,13 @@ class Codec:
         fields and rebuilt by its constructor, an Enum by its member's name, a Flag by its value.
         """
         _check_storable(cls)
-        tag = name or full_name(cls)
-        if self._names.get(cls) == tag:
+        if cls in self._names and name in (None, self._names[cls]):
             return cls
+        tag = name or full_name(cls)
         if cls in self._names or tag in self._builders or not tag.isprintable():
             raise InvalidPayload(
-                f"{full_name(cls)} cannot be registered as {shown(tag)}: a class has one name, printable and "
-                "its own. Choose another with register(cls, name=...)."
+                f"{full_name(cls)} cannot be registered as {shown(tag)}: a class has one printable name, and "
+                "shares it with none. Choose another with register(cls, name=...)."
             )
         if issubclass(cls, Enum):
             self._packer.add_enum(cls, tag)
@@ -70,9 +70,7 @@ class Codec:
             case [args, kwargs] if type(args) is list and type(kwargs) is dict:  # list(args) here takes 1 us
                 if all(isinstance(key, str) for key in kwargs):
                     return tuple(args), kwargs
-        raise InvalidPayload(
-            "Cannot read a call: its text is not a list of arguments and a dict of named ones."
-        )
+        raise InvalidPayload("Cannot read a call: its text is not a list of arguments and a dict of named ones.")
 
     def encode(self, value: object, *, root: str = "value") -> str:
         """One value as text; errors call it `root`."""
@@ -88,13 +86,14 @@ class Codec:
         except (ValueError, RecursionError) as error:
             raise InvalidPayload(f"Cannot read a payload: {error}.") from error
         if end != len(text):
-            raise InvalidPayload(
-                f"Cannot read a payload: its JSON ends at character {end}, its text does not."
-            )
+            raise InvalidPayload(f"Cannot read a payload: its JSON ends at character {end}, but not its text.")
         return value
 
     def _write(self, packed: object, root: str) -> str:
-        text = _to_json(packed)
+        try:
+            text = _to_json(packed)
+        except ValueError as error:  # an int, where sys.set_int_max_str_digits allows fewer digits than usual
+            raise InvalidPayload(f"{root} cannot be stored: {error}.") from error
         size = len(text) if text.isascii() else len(text.encode())
         if size > self._max_payload:
             reason, remedy = over(self._max_payload, f"{size:,}")
@@ -134,7 +133,12 @@ def _check_storable(cls: object) -> None:
 
 
 def _init_fields(cls: type) -> list[str]:
-    """What a dataclass is stored as, if that is enough for its constructor."""
+    """What a dataclass is stored as, if that is all it holds and enough for its constructor."""
+    if any(issubclass(cls, base) for base in BASES):
+        raise InvalidPayload(
+            f"{full_name(cls)} cannot be registered: what it holds beside its fields would be lost, as it is "
+            "a subclass of a built-in type. Make that another field."
+        )
     names = [field.name for field in fields(cls) if field.init]
     try:
         signature(cls).bind(**dict.fromkeys(names))
@@ -151,9 +155,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _json_writer() -> Callable[[object], str]:
-    encoder = json.JSONEncoder(
-        ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
-    )
+    encoder = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
     if c_make_encoder is None:  # as on PyPy
         return encoder.encode
     # JSONEncoder.encode makes a writer for each call, which takes as long as the writing itself.

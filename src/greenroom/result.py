@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar
 
 from greenroom._as_is import CallCodec
 from greenroom.clock import as_datetime
@@ -84,21 +84,17 @@ class TaskResult(Generic[T]):
     @property
     def return_value(self) -> T:
         """What the task returned. Raises NotSuccessful unless it did: None is a value too."""
-        match self._job.status:
+        job = self._job
+        match job.status:
             case Status.SUCCESSFUL:
-                return cast("T", self._side.codec.decode(self._job.result))
+                value: T = self._side.codec.decode(job.result)
+                return value
             case Status.FAILED:
-                last = (
-                    f": {self.errors[-1].exception_class_path}: {self.errors[-1].message}"
-                    if self.errors
-                    else ""
-                )
+                last = f": {self.errors[-1].exception_class_path}: {self.errors[-1].message}" if self.errors else ""
                 raise NotSuccessful(f"{self!r} failed{last}. See its `errors`.")
             case Status.CANCELLED:
                 raise NotSuccessful(f"{self!r} was cancelled: {self._job.note}.")
-        raise NotSuccessful(
-            f"{self!r} has not finished: there is no return value yet. Use wait(), or refresh()."
-        )
+        raise NotSuccessful(f"{self!r} has not finished: there is no return value yet. Use wait(), or refresh().")
 
     @property
     def progress(self) -> Progress | None:

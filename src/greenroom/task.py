@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from greenroom import _check
 from greenroom.backoff import Backoff, exponential
+from greenroom.clock import When
 from greenroom.result import TaskResult
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-When = datetime | timedelta | float
 MAX_ATTEMPTS = 3  # more than one by default: a job that a crash interrupted has to be able to start again
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Generic, TypeVar
 
 from gevent import get_hub, getcurrent
@@ -30,25 +31,18 @@ log = logging.getLogger("greenroom.store")
 class Request(Generic[A]):
     """Something asked of a desk, and what came of it."""
 
-    __slots__ = ("answer", "error", "greenlet", "is_served", "lock")
-
     answer: A
     is_urgent: ClassVar[bool] = False  # whether it is answered before the others of its batch
-
-    def __init__(self) -> None:
-        self.error: BaseException | None = None
-        self.is_served = False
-        self.greenlet: Any = None
-        self.lock: Any = None
+    is_served = False
+    error: BaseException | None = None
+    greenlet: Any = None
+    lock: Any = None
 
 
 class Errand(Request[A]):
     """Something to be done on the desk's thread by itself, between batches."""
 
-    __slots__ = ("work",)
-
     def __init__(self, work: Callable[[], A]) -> None:
-        super().__init__()
         self.work = work
 
 
@@ -78,6 +72,7 @@ class Desk:
         self._ended = allocate_lock()
         self._ended.acquire()
         self._closing = False
+        self._is_over = False
         self._hub = get_hub()
         self._home = get_ident()
         self._doorbell = self._hub.loop.async_()
@@ -87,7 +82,7 @@ class Desk:
     def ask(self, request: Request[A]) -> A:
         """Wait for the answer: parked if this is a greenlet of the desk's own hub, blocked if another thread."""
         if self._closing:
-            raise StoreUnavailable(f"{self._name} is closed: nothing can be stored or read any more.")
+            raise self._closed()
         if get_ident() == self._home:
             self._park(request)
         else:
@@ -132,13 +127,14 @@ class Desk:
         request.lock.acquire()
         self._waiting.append(request)
         self._ring()
+        if self._is_over:
+            self._turn_away()
         request.lock.acquire()
 
     def _ring(self) -> None:
-        try:
-            self._bell.release()
-        except RuntimeError:
-            pass  # it rings already
+        if self._bell.locked():  # else it rings already
+            with suppress(RuntimeError):  # another thread was quicker
+                self._bell.release()
 
     def _work(self) -> None:
         timeout = -1 if self._tick is None else self._tick
@@ -149,7 +145,23 @@ class Desk:
             batch = self._next_batch()
             if batch:
                 self._serve_all(batch)
+        self._is_over = True
+        self._turn_away()
         self._ended.release()
+
+    def _turn_away(self) -> None:
+        # A native thread may have asked while the desk closed. Whoever pops its request answers it: the
+        # desk's thread, or the asker itself.
+        while self._waiting:
+            try:
+                request = self._waiting.popleft()
+            except IndexError:
+                return
+            request.error = self._closed()
+            self._hand_back(request)
+
+    def _closed(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._name} is closed: nothing can be stored or read any more.")
 
     def _next_batch(self) -> list[Request[Any]]:
         batch: list[Request[Any]] = []
@@ -169,15 +181,18 @@ class Desk:
             for request in batch:
                 request.error = request.error or error
         for request in batch:
-            request.is_served = True
-            if request.lock is not None:
-                request.lock.release()
-            elif request.is_urgent:
-                self._served.appendleft(request)
-            else:
-                self._served.append(request)
+            self._hand_back(request)
         if self._served:
             self._doorbell.send()
+
+    def _hand_back(self, request: Request[Any]) -> None:
+        request.is_served = True
+        if request.lock is not None:
+            request.lock.release()
+        elif request.is_urgent:
+            self._served.appendleft(request)
+        else:
+            self._served.append(request)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

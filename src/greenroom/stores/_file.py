@@ -45,15 +45,21 @@ def prepare(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         pass
-    except FileNotFoundError:
-        raise StoreUnavailable(
-            f"sqlite:///{path}: there is no folder {path.parent}. Make it, or name another."
-        ) from None
     except OSError as error:
-        raise StoreUnavailable(
-            f"sqlite:///{path} cannot be made: {error.strerror}. The app's user must be able to write to "
-            f"{path.parent}, or name a file elsewhere: Greenroom('sqlite:////var/lib/app/greenroom.db')."
-        ) from error
+        if not path.parent.is_dir():
+            raise StoreUnavailable(
+                f"sqlite:///{path}: there is no folder {path.parent}. Make it, or name another."
+            ) from None
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> StoreUnavailable:
+    """Say that the database, or what stands beside it, cannot be made."""
+    return StoreUnavailable(
+        f"sqlite:///{path} cannot be used: {error.filename or path}: {error.strerror}. The app's user must "
+        f"be able to write to {path.parent}, or name a file elsewhere: "
+        "Greenroom('sqlite:////var/lib/app/greenroom.db')."
+    )
 
 
 def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:

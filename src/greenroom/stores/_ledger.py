@@ -6,53 +6,68 @@ import json
 import os
 import socket
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from greenroom.clock import Clock
-from greenroom.errors import GreenroomError, LeaseLost, StoreError
-from greenroom.job import Job
+from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
+from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
 from greenroom.stores._file import FileLock, connect, explain, migrate
 from greenroom.stores._incarnation import Incarnation, forget, is_over
-from greenroom.stores._rows import chunks, sql, sql_of_rows, to_job, to_row, to_swap
+from greenroom.stores._rows import (
+    Row,
+    chunks,
+    is_finish,
+    sql,
+    sql_of_rows,
+    to_finish,
+    to_job,
+    to_row,
+    to_swap,
+)
 from greenroom.stores.base import LEASE, Claim, Claimed
 
 T = TypeVar("T")
+Change = tuple[Job, Job]  # old, new
 RENEW = LEASE // 3
+
+# What is wrong with one request, and no reason to refuse the others of its batch.
+_UNSTORABLE = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    ValueError,
+    OverflowError,
+    TypeError,
+)
 
 
 class Add(Request[None]):
     """New jobs to write."""
 
-    __slots__ = ("jobs",)
-
     def __init__(self, jobs: Sequence[Job]) -> None:
-        super().__init__()
         self.jobs = jobs
 
 
-class Swap(Request[bool]):
-    """One version of a job to put in the place of another."""
+class Swap(Request[list[bool]]):
+    """Versions of jobs to put in the place of others."""
 
-    __slots__ = ("new", "old")
-
-    def __init__(self, old: Job, new: Job) -> None:
-        super().__init__()
-        self.old = old
-        self.new = new
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self.changes = changes
 
 
 class Call(Request[T]):
     """Anything else, to be done inside the transaction, after the other two."""
 
-    __slots__ = ("work",)
     # A claim keeps slots reserved until it is answered, and those who enqueue next would find none free.
     is_urgent = True
 
     def __init__(self, work: Callable[[], T]) -> None:
-        super().__init__()
         self.work = work
 
 
@@ -66,7 +81,11 @@ class Ledger:
         self._clock = clock
         self._folder = path.with_name(path.name + ".workers")
         self._lock = FileLock(path.with_name(path.name + ".lock"))
-        self._life = Incarnation(self._folder)
+        try:
+            self._life = Incarnation(self._folder)
+        except OSError:
+            self._lock.close()
+            raise
         self._renewed_at = 0
         self._connection: sqlite3.Connection | None = None
 
@@ -74,34 +93,33 @@ class Ledger:
         """One transaction for the whole batch. If a request spoils it, each is tried by itself."""
         try:
             self._transact(batch)
-        except (sqlite3.IntegrityError, StoreError, ValueError, OverflowError) as error:
+        except _UNSTORABLE as error:
             if len(batch) > 1:
                 for request in batch:
                     self.serve([request])
             else:
-                batch[0].error = _as_store_error(error, batch[0])
+                batch[0].error = _unstorable(error, batch[0])
         except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            _refuse(batch, explain(error, self._path))
+        except LeaseLost as error:
+            # Every one of them: they were all asked in the name of the worker that is no more.
+            _refuse(batch, error)
 
     def renew_in_time(self) -> None:
         """Renew the lease when a third of it has gone by."""
         now = self._clock.now()
         if self.worker and now - self._renewed_at >= RENEW:
-            self.serve([Call(lambda: self.renew(now + LEASE))])
+            # No fence here: that the lease was lost is for those to hear who ask for something.
+            with self._lock:
+                self.renew(now + LEASE)
 
     def open(self) -> None:
         """Connect, bring the schema up to date, and register."""
         try:
             self._connection = connect(self._path, durability=self._durability)
-            with self._lock:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    migrate(self._connection, self._path)
-                    self._register()
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    self._connection.execute("ROLLBACK")
-                    raise
+            with self._transaction() as connection:
+                migrate(connection, self._path)
+                self._register()
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
 
@@ -116,6 +134,7 @@ class Ledger:
         finally:
             if self._connection is not None:
                 self._connection.close()
+                self._connection = None
             self._life.end()
             self._lock.close()
             self.worker = 0
@@ -125,7 +144,8 @@ class Ledger:
         connection.execute(sql("promote"), {"now": claim.now})
         jobs: list[Job] = []
         for lane, slots in claim.slots.items():
-            wanted = {"worker": self.worker, "now": claim.now, "lane": lane, "slots": slots}
+            # To SQLite a LIMIT below 0 is no limit.
+            wanted = {"worker": self.worker, "now": claim.now, "lane": lane, "slots": max(0, slots)}
             jobs += [to_job(row) for row in connection.execute(sql("claim"), wanted).fetchall()]
         jobs.sort(key=lambda job: (-job.priority, job.id))
         due = connection.execute(sql("next_due")).fetchone()
@@ -149,21 +169,25 @@ class Ledger:
                 forget(self._folder, name)
         return jobs
 
-    def delete(self, ids: list[int]) -> int:
-        statement = "DELETE FROM job WHERE state >= 3 AND id IN (SELECT value FROM json_each(?))"
-        return self._connected().execute(statement, (json.dumps(ids),)).rowcount
+    def delete(self, ids: list[int], before: int) -> int:
+        return self._connected().execute(sql("prune"), {"ids": json.dumps(ids), "before": before}).rowcount
 
     def _transact(self, batch: list[Request[Any]]) -> None:
+        with self._transaction() as connection:
+            self._fence(connection)
+            self._insert(connection, [request for request in batch if type(request) is Add])
+            self._swap(connection, [request for request in batch if type(request) is Swap])
+            for request in batch:
+                if type(request) is Call:
+                    request.answer = request.work()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         connection = self._connected()
         with self._lock:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                self._fence(connection)
-                self._insert(connection, [request for request in batch if type(request) is Add])
-                self._swap(connection, [request for request in batch if type(request) is Swap])
-                for request in batch:
-                    if type(request) is Call:
-                        request.answer = request.work()
+                yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:  # SQLite has rolled back by itself when the disk is full
@@ -191,27 +215,49 @@ class Ledger:
 
     def _insert(self, connection: sqlite3.Connection, requests: list[Add]) -> None:
         now = self._clock.now()
+        for request in requests:
+            request.error = self._not_ours(request.jobs)
+        requests = [request for request in requests if request.error is None]
         rows = [to_row(job, now) for request in requests for job in request.jobs]
         for piece in chunks(rows):
-            connection.execute(
-                sql_of_rows("insert", len(piece), len(piece[0])), [value for row in piece for value in row]
-            )
+            connection.execute(sql_of_rows("insert", len(piece), len(piece[0])), [*chain.from_iterable(piece)])
         for request in requests:
             request.answer = None
+
+    def _not_ours(self, jobs: Sequence[Job]) -> LeaseLost | None:
+        # Made while we lost the lease, and stored after: nobody would know them for lost, or for running.
+        for job in jobs:
+            if job.status is Status.RUNNING and job.worker != self.worker:
+                return LeaseLost(
+                    f"job {job.id} was claimed by worker {job.worker}, and this is worker {self.worker}. "
+                    "Claim it anew."
+                )
+        return None
 
     def _swap(self, connection: sqlite3.Connection, requests: list[Swap]) -> None:
         now = self._clock.now()
         for group in _without_twins(requests):
-            done: set[int] = set()
-            for piece in chunks([to_swap(request.old, request.new, now) for request in group]):
-                statement = sql_of_rows("swap", len(piece), len(piece[0]))
-                values = [value for row in piece for value in row]
-                done.update(row[0] for row in connection.execute(statement, values).fetchall())
+            changes = [change for request in group for change in request.changes]
+            finishes, others = [], []
+            for old, new in changes:
+                if is_finish(old, new):
+                    finishes.append(to_finish(old, new))
+                else:
+                    others.append(to_swap(old, new, now))
+            done = self._update(connection, "finish", finishes) | self._update(connection, "swap", others)
             for request in group:
-                request.answer = request.new.id in done
+                request.answer = [new.id in done for _, new in request.changes]
+
+    def _update(self, connection: sqlite3.Connection, verb: str, rows: list[Row]) -> set[int]:
+        done: set[int] = set()
+        for piece in chunks(rows):
+            statement = sql_of_rows(verb, len(piece), len(piece[0]))
+            done.update(job_id for (job_id,) in connection.execute(statement, [*chain.from_iterable(piece)]))
+        return done
 
     def _connected(self) -> sqlite3.Connection:
-        assert self._connection is not None, "open() comes first"  # noqa: S101
+        if self._connection is None:
+            raise StoreUnavailable(f"sqlite:///{self._path} is closed: nothing can be stored any more.")
         return self._connection
 
 
@@ -220,16 +266,32 @@ def _without_twins(requests: list[Swap]) -> list[list[Swap]]:
     groups: list[list[Swap]] = [[]]
     seen: set[int] = set()
     for request in requests:
-        if request.new.id in seen:
+        ids = {new.id for _, new in request.changes}
+        if not seen.isdisjoint(ids):
             groups.append([])
             seen.clear()
-        seen.add(request.new.id)
+        seen |= ids
         groups[-1].append(request)
     return groups
 
 
-def _as_store_error(error: Exception, request: Request[Any]) -> Exception:
-    if isinstance(error, GreenroomError):
-        return error
-    ids = [job.id for job in request.jobs] if isinstance(request, Add) else []
-    return StoreError(f"jobs {ids[:3]} cannot be stored: {error}. An id is used once: make new ones.")
+def _refuse(batch: list[Request[Any]], error: StoreError) -> None:
+    for request in batch:
+        request.error = error
+
+
+def _unstorable(error: Exception, request: Request[Any]) -> StoreError:
+    match request:
+        case Add(jobs=[job]):
+            what = f"job {job.id}"
+        case Add(jobs=jobs):
+            what = f"{len(jobs)} jobs, among them {[job.id for job in jobs[:3]]},"
+        case Swap(changes=[(_, job)]):
+            what = f"job {job.id}"
+        case Swap(changes=changes):
+            what = f"{len(changes)} outcomes, among them {[new.id for _, new in changes[:3]]},"
+        case _:
+            what = "what was asked for"
+    if isinstance(error, sqlite3.IntegrityError):
+        return StoreError(f"{what} cannot be stored: {error}. An id is used once: make a new one.")
+    return StoreError(f"{what} cannot be stored: {error}. Text must be Unicode, and numbers fit 64 bits.")

@@ -17,9 +17,7 @@ STATES = {
     Status.FAILED: 4,
     Status.CANCELLED: 5,
 }
-_STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys(
-    (READY, SCHEDULED), Status.READY
-)
+_STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys((READY, SCHEDULED), Status.READY)
 _CHUNKS = (256, 64, 16, 4, 1)  # few sizes, so that the statement cache holds them all
 
 Row = tuple[Any, ...]
@@ -40,6 +38,25 @@ def to_swap(old: Job, new: Job, now: int) -> Row:
     return (new.id, old.version, *new[3:9], state_of(new, now), *_moving(new))
 
 
+def is_finish(old: Job, new: Job) -> bool:
+    """Whether all that `new` changes is what success changes."""
+    return (
+        new.status is Status.SUCCESSFUL
+        and new.version == old.version + 1
+        and new.worker is None
+        and new[3:10] == old[3:10]
+        and new.attempt == old.attempt
+        and new.started_at == old.started_at
+        and new.errors is old.errors
+        and new.note is old.note
+    )
+
+
+def to_finish(old: Job, new: Job) -> Row:
+    progress = json.dumps(new.progress) if new.progress else None
+    return (new.id, old.version, new.finished_at, new.result, progress)
+
+
 def _moving(job: Job) -> Row:
     errors = json.dumps(job.errors) if job.errors else None
     progress = json.dumps(job.progress) if job.progress else None
@@ -49,7 +66,7 @@ def _moving(job: Job) -> Row:
 def to_job(row: Row) -> Job:
     errors = tuple(TaskError(*error) for error in json.loads(row[17])) if row[17] else ()
     progress = Progress(*json.loads(row[19])) if row[19] else None
-    return Job(*row[:11], _STATUSES[row[11]], *row[12:17], errors, row[18], progress, row[20])
+    return Job._make((*row[:11], _STATUSES[row[11]], *row[12:17], errors, row[18], progress, row[20]))
 
 
 def count_statuses(by_state: dict[int, int]) -> dict[Status, int]:

@@ -6,7 +6,8 @@ Every verb may raise `StoreError`.
 
 Each open store is one *worker*: its number is given out once, is the fencing token of all that it writes, and
 holds a lease. A worker whose lease has run out, or whose process is known to be dead, has its running jobs
-listed by `expired`; after that it can change nothing (`LeaseLost`).
+listed by `expired`. Once they are in other hands it is forgotten: the next thing it wants to change is
+refused (`LeaseLost`), with all that was asked at the same time. From there on the store is a new worker.
 """
 
 from __future__ import annotations
@@ -62,13 +63,19 @@ class Store(Protocol):
         """Give up the worker's place. Jobs still running under it are expired at once. Twice is once."""
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """Store all of them, or none. Those RUNNING are this worker's (the local hand-off)."""
+        """Store all of them, or none. Those RUNNING are this worker's (the local hand-off) or `LeaseLost`."""
 
     def claim(self, claim: Claim) -> Claimed:
         """Take due jobs, each to one worker only."""
 
     def swap(self, old: Job, new: Job) -> bool:
-        """Put `new` in the place of `old` if the stored version is still `old.version`."""
+        """Put `new` in the place of `old` if the stored version is still `old.version`.
+
+        A job's task, payload, context and the moment it was enqueued never change.
+        """
+
+    def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
+        """As many swaps, in one transaction; say of each whether it was made."""
 
     def renew(self, until: int) -> None:
         """Hold the lease until then."""
@@ -94,4 +101,4 @@ class Store(Protocol):
         """How many jobs there are of each status, zeros included."""
 
     def prune(self, before: int, limit: int) -> int:
-        """Delete up to `limit` jobs that finished before then; say how many."""
+        """Delete up to `limit` jobs that finished before then, the oldest first; say how many."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -12,18 +12,20 @@ from typing import Any
 from greenroom._native import RLock
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
-from greenroom.job import FINISHED, Job, Status
+from greenroom.job import Job, Status
 from greenroom.stores.base import LEASE, Claim, Claimed, Page
+
+_Entry = tuple[int, int, int]  # what it is sorted by, id, version
 
 
 @dataclass(slots=True, kw_only=True)
 class _Shelf:
-    """What sibling workers share. A heap's entry is stale, and skipped, if its job has moved on since."""
+    """What sibling workers share. A heap's entry is stale, and skipped, if its job has a new version."""
 
     jobs: dict[int, Job] = field(default_factory=dict)
-    ready: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # lane: heap of (-priority, id)
-    scheduled: list[tuple[int, int]] = field(default_factory=list)  # heap of (run_after, id)
-    finished: deque[int] = field(default_factory=deque)
+    ready: dict[str, list[_Entry]] = field(default_factory=dict)  # lane: heap, by -priority
+    scheduled: list[_Entry] = field(default_factory=list)  # heap, by run_after
+    finished: OrderedDict[int, None] = field(default_factory=OrderedDict)  # ids, the latest to finish last
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     leases: dict[int, int] = field(default_factory=dict)  # worker: until
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -55,8 +57,7 @@ class MemoryStore:
     def open(self) -> None:
         with self._shelf.lock:
             if not self._worker:
-                self._worker = next(self._shelf.numbers)
-                self._shelf.leases[self._worker] = self._clock.now() + LEASE
+                self._register()
 
     def close(self) -> None:
         with self._shelf.lock:
@@ -67,9 +68,16 @@ class MemoryStore:
         shelf = self._shelf
         with shelf.lock:
             self._fence()
-            taken = [job.id for job in jobs if job.id in shelf.jobs]
-            if taken:
-                raise StoreError(f"job {taken[0]} is stored already: an id is used once. Make a new one.")
+            ids: set[int] = set()
+            for job in jobs:
+                if job.id in shelf.jobs or job.id in ids:
+                    raise StoreError(f"job {job.id} is stored already: an id is used once. Make a new one.")
+                if job.status is Status.RUNNING and job.worker != self._worker:
+                    raise LeaseLost(
+                        f"job {job.id} was claimed by worker {job.worker}, and this is worker "
+                        f"{self._worker}. Claim it anew."
+                    )
+                ids.add(job.id)
             for job in jobs:
                 self._put(job)
 
@@ -93,6 +101,10 @@ class MemoryStore:
             self._put(new)
             return True
 
+    def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
+        with self._shelf.lock:
+            return [self.swap(old, new) for old, new in changes]
+
     def renew(self, until: int) -> None:
         with self._shelf.lock:
             self._fence()
@@ -104,15 +116,14 @@ class MemoryStore:
             self._fence()
             alive = {worker for worker, until in shelf.leases.items() if until >= now}
             alive.add(self._worker)
-            jobs = [
-                job for job in shelf.jobs.values() if job.status is Status.RUNNING and job.worker not in alive
-            ]
+            jobs = [job for job in shelf.jobs.values() if job.status is Status.RUNNING and job.worker not in alive]
             held = {job.worker for job in jobs}
             for worker in [worker for worker in shelf.leases if worker not in alive and worker not in held]:
                 del shelf.leases[worker]
             return sorted(jobs)[:limit]
 
     def get(self, job_id: int) -> Job | None:
+        self._check_open()
         return self._shelf.jobs.get(job_id)
 
     def find(
@@ -124,6 +135,7 @@ class MemoryStore:
         before: int | None = None,
         limit: int = 50,
     ) -> Page:
+        self._check_open()
         with self._shelf.lock:
             wanted = [
                 job
@@ -137,70 +149,85 @@ class MemoryStore:
         return Page(wanted[:limit], wanted[limit - 1].id if len(wanted) > limit else None)
 
     def counts(self) -> dict[Status, int]:
+        self._check_open()
         return dict(self._shelf.counts)
 
     def prune(self, before: int, limit: int) -> int:
         shelf = self._shelf
+        self._check_open()
         with shelf.lock:
-            old = [
-                job.id
-                for job in shelf.jobs.values()
-                if job.finished_at is not None and job.finished_at < before and job.status in FINISHED
-            ][:limit]
+            finished = (shelf.jobs[job_id] for job_id in shelf.finished)
+            old = [job.id for job in finished if job.finished_at is not None and job.finished_at < before]
+            if old:
+                self._fence()
+            old = sorted(old)[:limit]
             for job_id in old:
                 self._forget(job_id)
             return len(old)
 
+    def _check_open(self) -> None:
+        if not self._worker:
+            raise StoreUnavailable("memory:// is not open: call open() first.")
+
     def _fence(self) -> None:
+        self._check_open()
         if self._worker not in self._shelf.leases:
-            if not self._worker:
-                raise StoreUnavailable("memory:// is not open: call open() first.")
-            raise LeaseLost(f"worker {self._worker} let its lease run out, and others have its jobs.")
+            lost = self._worker
+            self._register()
+            raise LeaseLost(
+                f"worker {lost} was declared dead after its lease ran out, and others have its jobs. "
+                f"It goes on as worker {self._worker}: ask again."
+            )
+
+    def _register(self) -> None:
+        self._worker = next(self._shelf.numbers)
+        self._shelf.leases[self._worker] = self._clock.now() + LEASE
 
     def _put(self, job: Job) -> None:
         shelf = self._shelf
         shelf.jobs[job.id] = job
         shelf.counts[job.status] += 1
+        shelf.finished.pop(job.id, None)
         if job.status is Status.READY:
             if job.run_after <= self._clock.now():
                 self._queue(job)
             else:
-                heappush(shelf.scheduled, (job.run_after, job.id))
-        elif job.finished_at is not None:
-            shelf.finished.append(job.id)
+                heappush(shelf.scheduled, (job.run_after, job.id, job.version))
+        elif job.is_finished:
+            shelf.finished[job.id] = None
             if len(shelf.finished) > self._keep:
-                self._forget(shelf.finished.popleft())
+                self._forget(next(iter(shelf.finished)))
 
     def _forget(self, job_id: int) -> None:
-        job = self._shelf.jobs.get(job_id)
-        if job is not None and job.is_finished:
-            del self._shelf.jobs[job_id]
-            self._shelf.counts[job.status] -= 1
+        job = self._shelf.jobs.pop(job_id)
+        self._shelf.counts[job.status] -= 1
+        del self._shelf.finished[job_id]
 
     def _queue(self, job: Job) -> None:
-        heappush(self._shelf.ready.setdefault(job.lane, []), (-job.priority, job.id))
+        heappush(self._shelf.ready.setdefault(job.lane, []), (-job.priority, job.id, job.version))
 
     def _promote(self, now: int) -> None:
         scheduled = self._shelf.scheduled
-        while scheduled and (scheduled[0][0] <= now or self._is_stale(*scheduled[0])):
-            run_after, job_id = heappop(scheduled)
-            if not self._is_stale(run_after, job_id):
-                self._queue(self._shelf.jobs[job_id])
+        while scheduled and (scheduled[0][0] <= now or self._moved_on(scheduled[0])):
+            entry = heappop(scheduled)
+            if not self._moved_on(entry):
+                self._queue(self._shelf.jobs[entry[1]])
 
-    def _is_stale(self, run_after: int, job_id: int) -> bool:
+    def _moved_on(self, entry: _Entry) -> bool:
+        _, job_id, version = entry
         job = self._shelf.jobs.get(job_id)
-        return job is None or job.status is not Status.READY or job.run_after != run_after
+        return job is None or job.version != version
 
     def _take(self, lane: str, slots: int, now: int) -> Iterator[Job]:
         shelf = self._shelf
         heap = shelf.ready.get(lane, [])
-        while slots and heap:
-            _, job_id = heappop(heap)
-            job = shelf.jobs.get(job_id)
-            if job is None or job.status is not Status.READY or job.run_after > now:
+        while slots > 0 and heap:
+            entry = heappop(heap)
+            if self._moved_on(entry):
                 continue
             slots -= 1
-            shelf.jobs[job_id] = claimed = job.claimed(self._worker, now)
+            job = shelf.jobs[entry[1]]
+            shelf.jobs[job.id] = claimed = job.claimed(self._worker, now)
             shelf.counts[Status.READY] -= 1
             shelf.counts[Status.RUNNING] += 1
             yield claimed

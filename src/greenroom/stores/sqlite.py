@@ -21,7 +21,7 @@ from greenroom.clock import SECOND, Clock, SystemClock
 from greenroom.errors import InvalidOption, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Desk, Request
-from greenroom.stores._file import connect, explain, prepare
+from greenroom.stores._file import connect, explain, prepare, unwritable
 from greenroom.stores._ledger import RENEW, Add, Call, Ledger, Swap
 from greenroom.stores._rows import READY, SCHEDULED, STATES, Row, count_statuses, sql, to_job
 from greenroom.stores.base import Claim, Claimed, Page
@@ -29,18 +29,38 @@ from greenroom.stores.base import Claim, Claimed, Page
 Durability = Literal["disk", "process"]
 T = TypeVar("T")
 
+MILLISECOND = SECOND // 1000
 _LAST_ID = (1 << 63) - 1
 
 
 class _Query(Request[list[Row]]):
     """Something to read."""
 
-    __slots__ = ("statement", "values")
-
     def __init__(self, statement: str, values: Any = ()) -> None:
-        super().__init__()
         self.statement = statement
         self.values = values
+
+
+class _Reader:
+    """A connection that only reads. All of it runs on the one native reader thread."""
+
+    def __init__(self, path: Path, durability: Durability) -> None:
+        self._path = path
+        self._durability = durability
+        self._connection: sqlite3.Connection | None = None
+
+    def serve(self, queries: list[_Query]) -> None:
+        if self._connection is None:
+            self._connection = connect(self._path, durability=self._durability, read_only=True)
+        for query in queries:
+            try:
+                query.answer = self._connection.execute(query.statement, query.values).fetchall()
+            except sqlite3.Error as error:
+                query.error = explain(error, self._path)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
 
 class SqliteStore:
@@ -62,7 +82,6 @@ class SqliteStore:
         self._durability = durability
         self._clock = clock or SystemClock()
         self._ledger: Ledger | None = None
-        self._reading: sqlite3.Connection | None = None
 
     @property
     def url(self) -> str:
@@ -76,9 +95,13 @@ class SqliteStore:
         if self._ledger is not None:
             return
         prepare(self._path)
-        self._ledger = ledger = Ledger(self._path, durability=self._durability, clock=self._clock)
+        try:
+            self._ledger = ledger = Ledger(self._path, durability=self._durability, clock=self._clock)
+        except OSError as error:
+            raise unwritable(self._path, error) from error
         self._writer = Desk(ledger.serve, name=self.url, idle=ledger.renew_in_time, tick=RENEW / SECOND)
-        self._reader = Desk(self._read_all, name=self.url)
+        self._reading = reading = _Reader(self._path, self._durability)
+        self._reader = Desk(reading.serve, name=self.url)
         try:
             self._writer.run(ledger.open)
         except BaseException:
@@ -89,12 +112,14 @@ class SqliteStore:
         if self._ledger is None:
             return
         ledger, self._ledger = self._ledger, None
+        # Another greenlet may open anew while this one waits.
+        reading, reader, writer = self._reading, self._reader, self._writer
         try:
-            self._reader.run(self._stop_reading)
-            self._writer.run(ledger.close)
+            reader.run(reading.close)
+            writer.run(ledger.close)
         finally:
-            self._reader.close()
-            self._writer.close()
+            reader.close()
+            writer.close()
 
     def add(self, jobs: Sequence[Job]) -> None:
         self._write(Add(jobs))
@@ -104,7 +129,11 @@ class SqliteStore:
         return self._write(Call(lambda: ledger.claim(claim)))
 
     def swap(self, old: Job, new: Job) -> bool:
-        return self._write(Swap(old, new))
+        (is_swapped,) = self.swap_all([(old, new)])
+        return is_swapped
+
+    def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
+        return self._write(Swap(changes)) if changes else []
 
     def renew(self, until: int) -> None:
         ledger = self._open_ledger()
@@ -133,7 +162,7 @@ class SqliteStore:
             "high": high,
             "task": task,
             "queue_name": queue_name,
-            "before": _LAST_ID if before is None else before,
+            "last": _LAST_ID if before is None else before - 1,
             "limit": limit + 1,
         }
         jobs = [to_job(row) for row in self._read(sql("find"), wanted)]
@@ -145,9 +174,10 @@ class SqliteStore:
 
     def prune(self, before: int, limit: int) -> int:
         ledger = self._open_ledger()
-        wanted = {"before": before, "before_id": id_at(before), "limit": limit}
+        # Ids count whole milliseconds: what was enqueued and finished in the very last of them belongs to it.
+        wanted = {"before": before, "before_id": id_at(before + MILLISECOND), "limit": limit}
         ids = [row[0] for row in self._read(sql("prunable"), wanted)]
-        return self._write(Call(lambda: ledger.delete(ids))) if ids else 0
+        return self._write(Call(lambda: ledger.delete(ids, before))) if ids else 0
 
     def _write(self, request: Request[T]) -> T:
         self._open_ledger()
@@ -161,20 +191,6 @@ class SqliteStore:
         if self._ledger is None:
             raise StoreUnavailable(f"{self.url} is not open: call open() first.")
         return self._ledger
-
-    def _read_all(self, queries: list[_Query]) -> None:
-        if self._reading is None:
-            self._reading = connect(self._path, durability=self._durability, read_only=True)
-        for query in queries:
-            try:
-                query.answer = self._reading.execute(query.statement, query.values).fetchall()
-            except sqlite3.Error as error:
-                query.error = explain(error, self._path)
-
-    def _stop_reading(self) -> None:
-        if self._reading is not None:
-            self._reading.close()
-            self._reading = None
 
 
 def _states_of(status: Status | None) -> tuple[int | None, int | None]:

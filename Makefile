@@ -1,0 +1,74 @@
+# Each target sets up what it needs: Python 3.11 or newer, with pip, is enough to start from. `make` lists them.
+
+# $(call find-python,3.12) is the first Python of that version that runs: a pyenv shim may be on the PATH and refuse.
+candidates = python$(1) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python)
+if-it-runs = $(shell $(1) -c '' 2>/dev/null && echo $(1))
+find-python = $(firstword $(foreach python,$(call candidates,$(1)),$(call if-it-runs,$(python))))
+
+PYTHON ?= $(or $(call find-python,3.11),python3)
+VENV ?= .venv
+
+# Passed on to pytest, the demo or the benchmarks: make test ARGS="-k lease"
+ARGS ?=
+# The further Pythons to test on, where they are installed. Only the first one: make test ALSO=
+ALSO ?= 3.12 3.13
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # two installations at once would break the environment
+.PHONY: help demo test ci bench lint format clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.has-demo ## run the example site
+	$(VENV)/bin/python -m examples.site $(ARGS)
+
+test: $(VENV)/.has-test ## run the tests, on each Python of 3.11, 3.12 and 3.13 that is installed
+	@venvs="$(VENV)"; absent=""; \
+	$(foreach version,$(ALSO),$(call set-up-also,$(version),$(call find-python,$(version)))) \
+	echo "Testing with$$(for venv in $$venvs; do $$venv/bin/python -c \
+	    'import platform; print(end=f" {platform.python_version()}")'; done); absent:$${absent:- none}"; \
+	for venv in $$venvs; do \
+	    echo "$$venv/bin/python -m pytest $(ARGS)"; \
+	    $$venv/bin/python -m pytest $(ARGS) || exit; \
+	done
+
+# $(call set-up-also,3.12,its python): a further Python that is missing, or for which the pinned packages cannot be
+# installed, is reported as absent; it is no reason to fail.
+define set-up-also
+if test -n "$(2)" && $(MAKE) --no-print-directory VENV=.venv-$(1) PYTHON=$(2) .venv-$(1)/.has-test; \
+then venvs="$$venvs .venv-$(1)"; else absent="$$absent $(1)"; fi;
+endef
+
+ci: lint test ## check everything, as is done before a change goes in
+
+bench: $(VENV)/.has-bench ## measure
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+lint: $(VENV)/.has-test $(VENV)/.has-lint ## check style, types and floors
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo
+
+format: $(VENV)/.has-lint ## put the code into the house's format
+	$(VENV)/bin/ruff check --fix-only .
+	$(VENV)/bin/ruff format .
+
+clean: ## remove what the other targets made
+	rm -rf .venv .venv-3.* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An extra is installed once into an environment, and again when what it is made of changes.
+$(VENV)/.has-%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing the $* extra into $(VENV)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	@touch $@
+
+# Some systems ship Python without ensurepip: then the pip of $(PYTHON) installs one.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "greenroom needs Python 3.11 or newer. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
+	    $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	    $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; }

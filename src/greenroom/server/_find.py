@@ -1,0 +1,164 @@
+"""What is to be served, found by name: the WSGI app, and the room that runs its tasks."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from greenroom.app import Greenroom
+from greenroom.server._refusal import FAILED, Refusal
+
+_TARGET = re.compile(r"(?P<module>\w+(\.\w+)*):(?P<path>[^\W\d]\w*(\.[^\W\d]\w*)*)(?P<call>\(\))?")
+
+
+class Found:
+    """What `module:attribute` or `module:factory()` names. Raises Refusal if that is nothing."""
+
+    def __init__(self, target: str) -> None:
+        parts = _TARGET.fullmatch(target)
+        if parts is None:
+            raise Refusal(_not_a_target(target))
+        self.target = target
+        self.module = _import(parts["module"], target)
+        self.value: Any = self.module
+        for attribute in parts["path"].split("."):
+            self.value = _attribute(self.value, attribute, target)
+        if parts["call"]:
+            self.value = _call(self.value, target)
+
+
+def find_app(target: str) -> Found:
+    """The WSGI application of that name. The working folder is importable from here on."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    found = Found(target)
+    app = found.value
+    if not callable(app):
+        raise Refusal(
+            f"{target} is not a WSGI application: it is a {type(app).__name__}, and cannot be called. Name "
+            "the app, or a factory: app:create_app()."
+        )
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
+        raise Refusal(f"{target} is an ASGI application, and greenroom serves WSGI. Serve it with an ASGI server.")
+    if not _takes_two(app):
+        raise Refusal(
+            f"{target} is not a WSGI application: it cannot be called with (environ, start_response). If "
+            f"it is a factory, call it: {target}()."
+        )
+    return found
+
+
+def find_room(target: str | None, app: Found) -> Greenroom:
+    """The room of that name; without one, the app's own, or the only one in its module."""
+    if target is not None:
+        found = Found(target)
+        if not isinstance(found.value, Greenroom):
+            raise Refusal(f"--room {target} is not a Greenroom: it is a {type(found.value).__name__}.")
+        return found.value
+    extensions = getattr(app.value, "extensions", None)
+    own = extensions.get("greenroom") if isinstance(extensions, Mapping) else None
+    if isinstance(own, Greenroom):
+        return own
+    return _only_room(app)
+
+
+def _only_room(app: Found) -> Greenroom:
+    module = app.module.__name__
+    rooms = {id(value): (name, value) for name, value in vars(app.module).items() if isinstance(value, Greenroom)}
+    match list(rooms.values()):
+        case [(_, room)]:
+            return room
+        case []:
+            raise Refusal(
+                f"{app.target} has no room: there is no Greenroom in module {module}, nor in "
+                "app.extensions['greenroom']. Say where it is: --room tasks:room."
+            )
+        case several:
+            names = [f"{module}:{name}" for name, _ in several]
+            raise Refusal(f"there are several rooms: {', '.join(names)}. Say which one: --room {names[0]}.")
+
+
+def _import(name: str, target: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise _failed(f"importing module {name} failed", target) from error
+        close = _did_you_mean(error.name.rpartition(".")[2], _modules_beside(error.name))
+        raise Refusal(
+            f"{target} cannot be found: there is no module {error.name} in {Path.cwd()}, nor where Python "
+            f"looks.{close} Run this in the folder that holds it."
+        ) from None
+    except Exception as error:  # whatever the app's module raises is shown to who started it
+        raise _failed(f"importing module {name} failed", target) from error
+
+
+def _attribute(holder: object, name: str, target: str) -> object:
+    try:
+        return getattr(holder, name)
+    except AttributeError:
+        what = _described(holder) if isinstance(holder, ModuleType) else f"a {type(holder).__name__}"
+        close = _did_you_mean(name, (known for known in dir(holder) if not known.startswith("_")))
+        raise Refusal(f"{target} cannot be found: {what} has no attribute {name}.{close}") from None
+
+
+def _described(module: ModuleType) -> str:
+    """With its file: it may be another module of that name than was meant, such as Python's own `site`."""
+    return f"module {module.__name__} ({getattr(module, '__file__', None) or 'built into Python'})"
+
+
+def _call(factory: Callable[[], object], target: str) -> object:
+    if not callable(factory):
+        raise Refusal(f"{target} cannot be called: it is a {type(factory).__name__}. Leave out the ().")
+    try:
+        inspect.signature(factory).bind()
+    except TypeError as error:
+        raise Refusal(f"{target} cannot be called without arguments: {error}. Write a function that can.") from None
+    except ValueError:
+        pass  # its signature cannot be known: try
+    try:
+        return factory()
+    except Exception as error:  # whatever the factory raises is shown to who started it
+        raise _failed(f"{target} failed", target) from error
+
+
+def _failed(what: str, target: str) -> Refusal:
+    return Refusal(f"{target} cannot be served: {what}, as shown above. Mend it and start again.", exit_code=FAILED)
+
+
+def _takes_two(app: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(app).bind({}, None)
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # its signature cannot be known
+    return True
+
+
+def _modules_beside(name: str) -> list[str]:
+    folder = Path(*name.split(".")[:-1])
+    return [path.stem for path in folder.glob("*") if path.suffix == ".py" or (path / "__init__.py").exists()]
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, known, n=3)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def _not_a_target(target: str) -> str:
+    path, _, attribute = target.partition(":")
+    if path.endswith(".py") or "/" in path:
+        module = path.removesuffix(".py").strip("./").replace("/", ".")
+        return f"{target} names a file. Name the module: {module}:{attribute or 'app'}."
+    if "(" in attribute and not attribute.endswith("()"):
+        return f"{target} cannot be called with arguments here. Write a function without any, and name that."
+    return f"{target} is not the name of an app: give module:attribute, such as app:app or pkg.web:create_app()."

@@ -1,0 +1,44 @@
+"""A server: accepts connections until it is drained, and then lets the requests that are here end."""
+
+from __future__ import annotations
+
+from gevent.pool import Pool
+from gevent.pywsgi import WSGIServer
+
+from greenroom.server._handler import Handler
+from greenroom.server._health import Wsgi
+from greenroom.server._listener import Listener
+
+_GRACE = 1.0  # seconds that requests have to end in once they are cut off
+
+
+class Server(WSGIServer):  # type: ignore[misc]  # gevent is not typed
+    """pywsgi's, on a listener that is bound already."""
+
+    handler_class = Handler
+    pool: Pool
+
+    def __init__(self, listener: Listener, app: Wsgi) -> None:
+        self.is_draining = False
+        self.idle: set[Handler] = set()  # connections between two requests
+        address = listener.address
+        environ = {
+            "SERVER_SOFTWARE": "greenroom",  # without a version: some apps show it
+            "SERVER_NAME": address.host or "localhost",  # else it is looked up in the DNS, which may hang
+            "SERVER_PORT": str(listener.port),
+        }
+        super().__init__(listener.socket, app, spawn=Pool(), log=None, environ=environ)
+
+    def drain(self, seconds: float) -> None:
+        """Stop accepting, let requests go on for so long, and cut off what is left."""
+        self.is_draining = True
+        self._do_read()  # what has connected by now is still accepted
+        self.close()
+        for handler in list(self.idle):
+            handler.hang_up()
+        self.pool.join(timeout=seconds)
+        self.pool.kill(timeout=_GRACE)
+
+    def cut(self) -> None:
+        """End the requests that still run, now."""
+        self.pool.kill(block=False)

@@ -1,0 +1,298 @@
+# ruff: noqa: S101 - a rule is its name, and what does not agree fails the test
+"""The store machine: whatever is done to a store, in whatever order, it does what MemoryStore does.
+
+After each step the answers and all that is stored must be equal. Whoever writes a store runs it:
+
+    TestRedisAgrees = store_machine(lambda clock: partial(RedisStore, fresh_url(), clock=clock))
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import ClassVar
+from unittest import TestCase
+
+from gevent import joinall, spawn
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from greenroom._ids import id_at
+from greenroom.clock import SECOND, ManualClock
+from greenroom.job import Job, Progress, Status
+from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded
+from greenroom.stores.base import Claim
+from greenroom.stores.memory import MemoryStore
+from greenroom.testing._pair import Numbers, Pair
+from greenroom.testing._workers import MakeStore
+from greenroom.testing.jobs import a_job, an_error
+
+Place = Callable[[ManualClock], MakeStore]
+
+STEPS = int(os.environ.get("GREENROOM_STEPS", "20000"))
+STEPS_EACH = 100  # of one example
+WORKERS = 4
+KEPT = 300  # versions gone by that are still tried
+
+ANY = st.integers(0, 999)  # stands for any of those that there are
+LANES = st.sampled_from(["greenlet", "idle"])
+PRIORITIES = st.sampled_from([0, 0, 0, 1, -1, (1 << 63) - 1, -(1 << 63)])
+DELAYS = st.sampled_from([0, 0, 0, -SECOND, 1, SECOND, 10 * SECOND, 100 * SECOND])
+SLOTS = st.sampled_from([1, 2, 3, 9, 0, -1])
+OUTCOMES = st.sampled_from([Succeeded, Retried, Failed, Cancelled, Released])
+JOBS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "number": st.integers(0, 99),
+            "lane": LANES,
+            "priority": PRIORITIES,
+            "delay": DELAYS,
+            "task": st.sampled_from(["app.send", "app.resize"]),
+            "queue_name": st.sampled_from(["default", "mail"]),
+            "claimed": st.booleans(),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Plays with up to four workers on one set of jobs, and with the same in the model."""
+
+    place: ClassVar[Place]
+    steps: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.numbers = Numbers()
+        self.make_model = MemoryStore(clock=self.clock).sibling
+        self.make_store = self.place(self.clock)
+        self.jobs: list[Job] = []
+        self.past: list[Job] = []
+        self.closed: list[Pair] = []
+        self.workers: list[Pair] = []
+        self.another_opens()
+
+    @invariant()
+    def both_hold_the_same(self) -> None:
+        type(self).steps += 1
+        reader = self.workers[0]
+        self.jobs = reader.model.find(limit=10_000).jobs
+        assert self.numbers.ours(reader.store.find(limit=10_000).jobs) == self.jobs
+        assert reader.store.counts() == reader.model.counts()
+        self.past = [*self.past, *self.jobs][-KEPT:]
+
+    @rule(worker=ANY, jobs=JOBS)
+    def add(self, worker: int, jobs: list[dict[str, object]]) -> None:
+        pair = self._worker(worker)
+        new = [self._make(pair, **job) for job in jobs]
+        pair.ask(lambda store, theirs: store.add([theirs(job) for job in new]))
+
+    @rule(worker=ANY, other=ANY)
+    def add_what_another_claimed(self, worker: int, other: int) -> None:
+        claimed = a_job().claimed(self._worker(other).model.worker, self.clock.now())
+        self._worker(worker).ask(lambda store, theirs: store.add([theirs(claimed)]))
+
+    @rule(worker=ANY, greenlet=SLOTS, idle=SLOTS)
+    def claim(self, worker: int, greenlet: int, idle: int) -> None:
+        claim = Claim(self.clock.now(), {"greenlet": greenlet, "idle": idle})
+        self._worker(worker).ask(lambda store, _: store.claim(claim))
+
+    @rule(worker=ANY, slots=SLOTS, outcome=OUTCOMES, delay=DELAYS)
+    def work(self, worker: int, slots: int, outcome: type[Outcome], delay: int) -> None:
+        """Claim, and settle half of what was claimed."""
+        pair = self._awake(worker)
+        claim = Claim(self.clock.now(), {"idle": slots, "greenlet": slots})
+        for old in pair.ask(lambda store, _: store.claim(claim)).jobs[::2]:
+            pair.swap(old, old.after(self._come_to(outcome, delay), self.clock.now()))
+
+    @rule(worker=ANY, job=ANY, early=st.sampled_from([0, 0, 1]), slots=SLOTS)
+    def claim_when_one_falls_due(self, worker: int, job: int, early: int, slots: int) -> None:
+        now = self.clock.now()
+        later = [job for job in self.jobs if job.status is Status.READY and job.run_after > now]
+        for waiting in self._any_of(later, job):
+            self._pass_time((waiting.run_after - now - early) / SECOND)
+            self.claim(worker=worker, greenlet=slots, idle=slots)
+
+    @rule(worker=ANY, job=ANY, outcome=OUTCOMES, delay=DELAYS)
+    def settle(self, worker: int, job: int, outcome: type[Outcome], delay: int) -> None:
+        for old in self._any_of(self.jobs, job):
+            self._worker(worker).swap(old, old.after(self._come_to(outcome, delay), self.clock.now()))
+
+    @rule(worker=ANY, job=ANY, outcome=OUTCOMES)
+    def settle_what_may_be_long_past(self, worker: int, job: int, outcome: type[Outcome]) -> None:
+        for old in self._any_of(self.past, job):
+            self._worker(worker).swap(old, old.after(self._come_to(outcome, 0), self.clock.now()))
+
+    @rule(worker=ANY, job=ANY)
+    def run_again(self, worker: int, job: int) -> None:
+        for old in self._any_of([job for job in self.jobs if job.is_finished], job):
+            self._worker(worker).swap(old, old.again(self.clock.now()))
+
+    @rule(worker=ANY, job=ANY, lane=LANES, priority=PRIORITIES, delay=DELAYS)
+    def change(self, worker: int, job: int, lane: str, priority: int, delay: int) -> None:
+        for old in self._any_of(self.jobs, job):
+            new = old._replace(
+                lane=lane,
+                priority=priority,
+                run_after=self.clock.now() + delay,
+                progress=Progress(priority, None, lane),
+                version=old.version + 1,
+            )
+            self._worker(worker).swap(old, new)
+
+    @rule(first=ANY, second=ANY, job=ANY, outcome=OUTCOMES)
+    def two_settle_at_the_same_time(self, first: int, second: int, job: int, outcome: type[Outcome]) -> None:
+        pairs = [self._awake(first), self._awake(second)]
+        for old in self._any_of(self.jobs, job):
+            new = old.after(self._come_to(outcome, 0), self.clock.now())
+            pair_of_jobs = self.numbers.theirs(old), self.numbers.theirs(new)
+            swapping = [spawn(pair.store.swap, *pair_of_jobs) for pair in pairs]
+            joinall(swapping, raise_error=True)
+            assert sorted(greenlet.value for greenlet in swapping) == [False, True]
+            assert pairs[0].model.swap(old, new)
+
+    @rule(worker=ANY, jobs=JOBS, outcome=OUTCOMES)
+    def much_at_the_same_time(self, worker: int, jobs: list[dict[str, object]], outcome: type[Outcome]) -> None:
+        pair = self._awake(worker)
+        taken = {job.id for job in self.jobs}
+        new = {job.id: job for job in (self._make(pair, **job) for job in jobs) if job.id not in taken}
+        running = [job for job in self.jobs if job.status is Status.RUNNING][::2]
+        swaps = [(old, old.after(self._come_to(outcome, 0), self.clock.now())) for old in running]
+        theirs = self.numbers.theirs
+        adding = [spawn(pair.store.add, [theirs(job)]) for job in new.values()]
+        swapping = [spawn(pair.store.swap, theirs(old), theirs(new)) for old, new in swaps]
+        joinall([*adding, *swapping], raise_error=True)
+        pair.model.add([*new.values()])
+        assert [greenlet.value for greenlet in swapping] == [pair.model.swap(*swap) for swap in swaps]
+
+    @rule(seconds=st.sampled_from([0.000001, 1, 9, 10, 29, 31, 3600]))
+    def time_passes(self, seconds: float) -> None:
+        self._pass_time(seconds)
+
+    @rule(worker=ANY)
+    def freeze(self, worker: int) -> None:
+        """Stop a worker, as a debugger or a sleeping laptop would; it thaws when something is asked of it."""
+        if len([pair for pair in self.workers if not pair.is_frozen]) > 1:
+            self._awake(worker).freeze()
+
+    @rule()
+    def another_opens(self) -> None:
+        if len(self.workers) < WORKERS:
+            if self.closed:
+                pair = self.closed.pop(0)
+            else:
+                pair = Pair(self.make_model(), self.make_store(), clock=self.clock, numbers=self.numbers)
+            pair.open()
+            self.workers.append(pair)
+
+    @rule(worker=ANY)
+    def close(self, worker: int) -> None:
+        pair = self._worker(worker)
+        if [other for other in self.workers if other is not pair and not other.is_frozen]:
+            self.workers.remove(pair)
+            self.closed.append(pair)
+            pair.close()
+            pair.ask(lambda store, _: store.counts())
+
+    @rule(worker=ANY, limit=st.integers(1, 5), outcome=st.sampled_from([Retried, Released, None]))
+    def rescue(self, worker: int, limit: int, outcome: type[Outcome] | None) -> None:
+        pair = self._awake(worker)
+        now = self.clock.now()
+        for lost in pair.ask(lambda store, _: store.expired(now, limit)):
+            if outcome is not None:
+                assert pair.swap(lost, lost.after(self._come_to(outcome, 0), now))
+
+    @rule(worker=ANY, age=st.sampled_from([-1, 0, 1, SECOND, 3600 * SECOND]), limit=st.integers(1, 5))
+    def prune(self, worker: int, age: int, limit: int) -> None:
+        self._worker(worker).ask(lambda store, _: store.prune(self.clock.now() - age, limit))
+
+    @rule(
+        worker=ANY,
+        status=st.one_of(st.none(), st.sampled_from(Status)),
+        task=st.sampled_from([None, "app.send", "app.nothing"]),
+        queue_name=st.sampled_from([None, "mail"]),
+        limit=st.integers(1, 3),
+    )
+    def find(self, worker: int, status: Status | None, task: str | None, queue_name: str | None, limit: int) -> None:
+        pair, before = self._worker(worker), None
+        for known in self._any_of(self.past, limit):
+            pair.ask(lambda store, _: store.get(known.id))
+        while True:
+            page = pair.ask(
+                lambda store, _, before=before: store.find(
+                    status=status, task=task, queue_name=queue_name, before=before, limit=limit
+                )
+            )
+            before = page.next
+            if before is None:
+                break
+
+    def teardown(self) -> None:
+        for pair in self.workers:
+            pair.close()
+
+    def _pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        for pair in self.workers:
+            pair.renew_in_time()
+
+    def _worker(self, number: int) -> Pair:
+        return self.workers[number % len(self.workers)]
+
+    def _awake(self, number: int) -> Pair:
+        awake = [pair for pair in self.workers if not pair.is_frozen]
+        return awake[number % len(awake)]
+
+    def _any_of(self, jobs: list[Job], number: int) -> list[Job]:
+        return [jobs[number % len(jobs)]] if jobs else []
+
+    def _make(
+        self,
+        pair: Pair,
+        *,
+        number: int,
+        delay: int,
+        claimed: bool,
+        **changes: object,
+    ) -> Job:
+        now = self.clock.now()
+        job = a_job(id=id_at(now) + number, run_after=now + delay, enqueued_at=now, **changes)
+        return job.claimed(pair.model.worker, now) if claimed else job
+
+    def _come_to(self, outcome: type[Outcome], delay: int) -> Outcome:
+        now = self.clock.now()
+        if outcome is Succeeded:
+            return Succeeded(f'"at {now}"')
+        if outcome is Retried:
+            return Retried(now + delay, an_error(at=now))
+        if outcome is Failed:
+            return Failed(an_error(at=now))
+        if outcome is Cancelled:
+            return Cancelled("not needed")
+        return Released(now + delay, "put back")
+
+
+def store_machine(place: Place, *, steps: int = STEPS) -> type[TestCase]:
+    """Make the test that plays so many steps; the environment's GREENROOM_STEPS says otherwise.
+
+    `place` is called for each example, with the clock to be used, on a new set of jobs; what it returns makes
+    one more worker at each call: a store that is not yet open.
+    """
+
+    class Agreement(TestCase):
+        machine: ClassVar = type("StoreMachine", (StoreMachine,), {"place": staticmethod(place)})
+        settings: ClassVar = settings(
+            stateful_step_count=STEPS_EACH, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+
+        def runTest(self) -> None:
+            while (left := steps - self.machine.steps) > 0:  # some examples end early
+                run_state_machine_as_test(
+                    self.machine, settings=settings(self.settings, max_examples=left // STEPS_EACH + 1)
+                )
+
+    return Agreement

@@ -1,0 +1,21 @@
+"""StoreSuite: what every store must do, as tests. Whoever writes a store runs it:
+
+class TestRedisStore(StoreSuite):
+    @pytest.fixture
+    def make_store(self, clock):
+        url = fresh_url()
+        return lambda: RedisStore(url, clock=clock)
+"""
+
+from __future__ import annotations
+
+from greenroom.testing._adding import Adding
+from greenroom.testing._claiming import Claiming
+from greenroom.testing._leasing import Leasing
+from greenroom.testing._looking import Looking
+from greenroom.testing._opening import Opening
+from greenroom.testing._swapping import Swapping
+
+
+class StoreSuite(Opening, Adding, Claiming, Swapping, Leasing, Looking):
+    """Judges a store by its behaviour. A subclass gives the fixture `make_store`."""
