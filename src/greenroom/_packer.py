@@ -102,6 +102,8 @@ class Packer:
 
     def _list(self, values: list[object], depth: int, left: list[int], where: Where = _at_index) -> list[object]:
         packed, index, spent = values, 0, 1 + len(values)
+        if spent > left[0]:
+            self._spend(spent, values, left)
         try:
             for index, value in enumerate(values):
                 if type(value) is str:
@@ -126,6 +128,8 @@ class Packer:
             if type(key) is not str or key == TAG:
                 return self._pairs(values, depth, left)
         packed, key, spent = values, "", 1 + len(values)
+        if spent > left[0]:
+            self._spend(spent, values, left)
         try:
             for key, value in values.items():
                 if not key.isascii():

@@ -23,11 +23,19 @@ TAG = "$t"
 _TOO_LONG = 10**4_300  # Python's own limit for reading an int from text
 _MICROSECOND = timedelta(microseconds=1)
 _NOT_FINITE = "JSON has neither NaN nor infinity", "Pass None or a str in its place"
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxlong = _REPR.maxother = _SHOWN = 80
+_SHOWN = 80
 _PATH_HEAD, _PATH_TAIL = 120, 60
 
 Kinds = type | tuple[type, ...]
+
+
+class _Repr(reprlib.Repr):
+    repr_bytes = repr_bytearray = reprlib.Repr.repr_str  # looks at the ends only, however many bytes there are
+
+
+_REPR = _Repr()
+_REPR.maxstring = _REPR.maxlong = _REPR.maxother = _SHOWN
+_REPR.maxlevel = 3
 
 
 class Refused(Exception):

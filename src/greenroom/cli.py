@@ -19,11 +19,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return serve(_wanted(options))
     except Refusal as refusal:
         if refusal.__cause__ is not None:
-            traceback.print_exception(refusal.__cause__)
+            _show(refusal.__cause__)
         print(f"greenroom serve: {refusal}", file=sys.stderr)
         return refusal.exit_code
     except KeyboardInterrupt:
         return 130  # as a shell reports it; once the server runs, SIGINT is a stop like SIGTERM
+
+
+def _show(error: BaseException) -> None:
+    """Print the traceback from the app's own code on, without the frames that led to it."""
+    part = error.__traceback__
+    while part is not None and _is_on_the_way(part.tb_frame.f_globals.get("__name__", "")):
+        part = part.tb_next
+    traceback.print_exception(error.with_traceback(part))
+
+
+def _is_on_the_way(module: str) -> bool:
+    return module.partition(".")[0] in ("greenroom", "importlib", "_frozen_importlib")
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:

@@ -43,7 +43,7 @@ def find_app(target: str) -> Found:
     app = found.value
     if not callable(app):
         raise Refusal(
-            f"{target} is not a WSGI application: it is a {type(app).__name__}, and cannot be called. Name "
+            f"{target} is not a WSGI application: it is of type {type(app).__name__}, and cannot be called. Name "
             "the app, or a factory: app:create_app()."
         )
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
@@ -61,7 +61,7 @@ def find_room(target: str | None, app: Found) -> Greenroom:
     if target is not None:
         found = Found(target)
         if not isinstance(found.value, Greenroom):
-            raise Refusal(f"--room {target} is not a Greenroom: it is a {type(found.value).__name__}.")
+            raise Refusal(f"--room {target} is not a Greenroom: it is of type {type(found.value).__name__}.")
         return found.value
     extensions = getattr(app.value, "extensions", None)
     own = extensions.get("greenroom") if isinstance(extensions, Mapping) else None
@@ -72,18 +72,19 @@ def find_room(target: str | None, app: Found) -> Greenroom:
 
 def _only_room(app: Found) -> Greenroom:
     module = app.module.__name__
-    rooms = {id(value): (name, value) for name, value in vars(app.module).items() if isinstance(value, Greenroom)}
-    match list(rooms.values()):
-        case [(_, room)]:
-            return room
-        case []:
-            raise Refusal(
-                f"{app.target} has no room: there is no Greenroom in module {module}, nor in "
-                "app.extensions['greenroom']. Say where it is: --room tasks:room."
-            )
-        case several:
-            names = [f"{module}:{name}" for name, _ in several]
-            raise Refusal(f"there are several rooms: {', '.join(names)}. Say which one: --room {names[0]}.")
+    rooms: dict[Greenroom, str] = {}  # each by its first name
+    for name, value in vars(app.module).items():
+        if isinstance(value, Greenroom):
+            rooms.setdefault(value, f"{module}:{name}")
+    if not rooms:
+        raise Refusal(
+            f"{app.target} has no room: there is no Greenroom in module {module}, nor in "
+            "app.extensions['greenroom']. Say where it is: --room tasks:room."
+        )
+    first, *others = rooms
+    if others:
+        raise Refusal(f"there are several rooms: {', '.join(rooms.values())}. Say which one: --room {rooms[first]}.")
+    return first
 
 
 def _import(name: str, target: str) -> ModuleType:
@@ -92,6 +93,8 @@ def _import(name: str, target: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise _failed(f"importing module {name} failed", target) from error
+        if name.endswith(".py"):
+            raise Refusal(_not_a_target(target)) from None
         close = _did_you_mean(error.name.rpartition(".")[2], _modules_beside(error.name))
         raise Refusal(
             f"{target} cannot be found: there is no module {error.name} in {Path.cwd()}, nor where Python "
@@ -117,7 +120,7 @@ def _described(module: ModuleType) -> str:
 
 def _call(factory: Callable[[], object], target: str) -> object:
     if not callable(factory):
-        raise Refusal(f"{target} cannot be called: it is a {type(factory).__name__}. Leave out the ().")
+        raise Refusal(f"{target} cannot be called: it is of type {type(factory).__name__}. Leave out the ().")
     try:
         inspect.signature(factory).bind()
     except TypeError as error:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import ClassVar
+from itertools import product
+from typing import ClassVar, NamedTuple
 from unittest import TestCase
 
 from gevent import joinall, spawn
@@ -22,7 +23,7 @@ from greenroom._ids import id_at
 from greenroom.clock import SECOND, ManualClock
 from greenroom.job import Job, Progress, Status
 from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded
-from greenroom.stores.base import Claim
+from greenroom.stores.base import LEASE, Claim
 from greenroom.stores.memory import MemoryStore
 from greenroom.testing._pair import Numbers, Pair
 from greenroom.testing._workers import MakeStore
@@ -31,31 +32,48 @@ from greenroom.testing.jobs import a_job, an_error
 Place = Callable[[ManualClock], MakeStore]
 
 STEPS = int(os.environ.get("GREENROOM_STEPS", "20000"))
-STEPS_EACH = 100  # of one example
+STEPS_EACH = 50  # of one example
 WORKERS = 4
 KEPT = 300  # versions gone by that are still tried
 
 ANY = st.integers(0, 999)  # stands for any of those that there are
+
+
+class _Shape(NamedTuple):
+    """What a new job is like."""
+
+    number: int  # among those made at one moment
+    lane: str
+    priority: int
+    delay: int
+    is_claimed: bool
+    task: str
+
+
 LANES = st.sampled_from(["greenlet", "idle"])
 PRIORITIES = st.sampled_from([0, 0, 0, 1, -1, (1 << 63) - 1, -(1 << 63)])
 DELAYS = st.sampled_from([0, 0, 0, -SECOND, 1, SECOND, 10 * SECOND, 100 * SECOND])
 SLOTS = st.sampled_from([1, 2, 3, 9, 0, -1])
 OUTCOMES = st.sampled_from([Succeeded, Retried, Failed, Cancelled, Released])
-JOBS = st.lists(
-    st.fixed_dictionaries(
-        {
-            "number": st.integers(0, 99),
-            "lane": LANES,
-            "priority": PRIORITIES,
-            "delay": DELAYS,
-            "task": st.sampled_from(["app.send", "app.resize"]),
-            "queue_name": st.sampled_from(["default", "mail"]),
-            "claimed": st.booleans(),
-        }
-    ),
-    min_size=1,
-    max_size=6,
-)
+SHAPES = [
+    _Shape(*values)
+    for values in product(
+        range(50),
+        ["greenlet", "idle"],
+        [0, 1, -1, (1 << 63) - 1, -(1 << 63)],
+        [0, -SECOND, 1, SECOND, 10 * SECOND, 100 * SECOND],
+        [False, False, True],
+        ["app.send", "app.resize"],
+    )
+]
+
+
+def _shape(number: int) -> _Shape:
+    return SHAPES[number]
+
+
+# One draw for a whole job: one for each of its fields took half of the time.
+JOBS = st.lists(st.integers(0, len(SHAPES) - 1).map(_shape), min_size=1, max_size=5)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -74,7 +92,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.past: list[Job] = []
         self.closed: list[Pair] = []
         self.workers: list[Pair] = []
-        self.another_opens()
+        for _ in range(2):
+            self.another_opens()
 
     @invariant()
     def both_hold_the_same(self) -> None:
@@ -86,14 +105,15 @@ class StoreMachine(RuleBasedStateMachine):
         self.past = [*self.past, *self.jobs][-KEPT:]
 
     @rule(worker=ANY, jobs=JOBS)
-    def add(self, worker: int, jobs: list[dict[str, object]]) -> None:
+    def add(self, worker: int, jobs: list[_Shape]) -> None:
         pair = self._worker(worker)
-        new = [self._make(pair, **job) for job in jobs]
+        new = [self._make(pair, shape) for shape in jobs]
         pair.ask(lambda store, theirs: store.add([theirs(job) for job in new]))
 
     @rule(worker=ANY, other=ANY)
     def add_what_another_claimed(self, worker: int, other: int) -> None:
-        claimed = a_job().claimed(self._worker(other).model.worker, self.clock.now())
+        number = max((job.id for job in self.past), default=1) + 1
+        claimed = a_job(id=number).claimed(self._worker(other).model.worker, self.clock.now())
         self._worker(worker).ask(lambda store, theirs: store.add([theirs(claimed)]))
 
     @rule(worker=ANY, greenlet=SLOTS, idle=SLOTS)
@@ -156,10 +176,10 @@ class StoreMachine(RuleBasedStateMachine):
             assert pairs[0].model.swap(old, new)
 
     @rule(worker=ANY, jobs=JOBS, outcome=OUTCOMES)
-    def much_at_the_same_time(self, worker: int, jobs: list[dict[str, object]], outcome: type[Outcome]) -> None:
+    def much_at_the_same_time(self, worker: int, jobs: list[_Shape], outcome: type[Outcome]) -> None:
         pair = self._awake(worker)
         taken = {job.id for job in self.jobs}
-        new = {job.id: job for job in (self._make(pair, **job) for job in jobs) if job.id not in taken}
+        new = {job.id: job for job in (self._make(pair, shape) for shape in jobs) if job.id not in taken}
         running = [job for job in self.jobs if job.status is Status.RUNNING][::2]
         swaps = [(old, old.after(self._come_to(outcome, 0), self.clock.now())) for old in running]
         theirs = self.numbers.theirs
@@ -201,24 +221,31 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(worker=ANY, limit=st.integers(1, 5), outcome=st.sampled_from([Retried, Released, None]))
     def rescue(self, worker: int, limit: int, outcome: type[Outcome] | None) -> None:
         pair = self._awake(worker)
-        now = self.clock.now()
-        for lost in pair.ask(lambda store, _: store.expired(now, limit)):
+        for lost in pair.ask(lambda store, _: store.expired(self.clock.now(), limit)):
             if outcome is not None:
-                assert pair.swap(lost, lost.after(self._come_to(outcome, 0), now))
+                assert pair.swap(lost, lost.after(self._come_to(outcome, 0), self.clock.now()))
+
+    @rule(worker=ANY, rescuer=ANY)
+    def declare_dead(self, worker: int, rescuer: int) -> None:
+        """Freeze a worker until all of its jobs are in other hands."""
+        self.freeze(worker=worker)
+        self._pass_time(LEASE / SECOND + 1)
+        for _ in range(3):
+            self.rescue(worker=rescuer, limit=100, outcome=Released)
 
     @rule(worker=ANY, age=st.sampled_from([-1, 0, 1, SECOND, 3600 * SECOND]), limit=st.integers(1, 5))
     def prune(self, worker: int, age: int, limit: int) -> None:
-        self._worker(worker).ask(lambda store, _: store.prune(self.clock.now() - age, limit))
+        self._awake(worker).ask(lambda store, _: store.prune(self.clock.now() - age, limit))
 
     @rule(
         worker=ANY,
         status=st.one_of(st.none(), st.sampled_from(Status)),
         task=st.sampled_from([None, "app.send", "app.nothing"]),
-        queue_name=st.sampled_from([None, "mail"]),
+        queue_name=st.sampled_from([None, "resize"]),
         limit=st.integers(1, 3),
     )
     def find(self, worker: int, status: Status | None, task: str | None, queue_name: str | None, limit: int) -> None:
-        pair, before = self._worker(worker), None
+        pair, before = self._awake(worker), None
         for known in self._any_of(self.past, limit):
             pair.ask(lambda store, _: store.get(known.id))
         while True:
@@ -250,18 +277,18 @@ class StoreMachine(RuleBasedStateMachine):
     def _any_of(self, jobs: list[Job], number: int) -> list[Job]:
         return [jobs[number % len(jobs)]] if jobs else []
 
-    def _make(
-        self,
-        pair: Pair,
-        *,
-        number: int,
-        delay: int,
-        claimed: bool,
-        **changes: object,
-    ) -> Job:
+    def _make(self, pair: Pair, shape: _Shape) -> Job:
         now = self.clock.now()
-        job = a_job(id=id_at(now) + number, run_after=now + delay, enqueued_at=now, **changes)
-        return job.claimed(pair.model.worker, now) if claimed else job
+        job = a_job(
+            id=id_at(now) + shape.number,
+            task=shape.task,
+            queue_name=shape.task.removeprefix("app."),
+            lane=shape.lane,
+            priority=shape.priority,
+            run_after=now + shape.delay,
+            enqueued_at=now,
+        )
+        return job.claimed(pair.model.worker, now) if shape.is_claimed else job
 
     def _come_to(self, outcome: type[Outcome], delay: int) -> Outcome:
         now = self.clock.now()

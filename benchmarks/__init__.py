@@ -1,0 +1,1 @@
+"""greenroom against its peers and against what the machine can do, as ratios."""

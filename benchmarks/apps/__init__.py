@@ -1,0 +1,1 @@
+"""Programs that a side starts: servers at rest, and first jobs."""

@@ -1,0 +1,51 @@
+"""Durable jobs: enqueued by a hundred greenlets that each wait for their commit, run in the same process."""
+
+from __future__ import annotations
+
+from gevent import sleep
+
+from benchmarks.heartbeat import Heartbeat
+from benchmarks.load import PAYLOAD, Tally, from_enqueuers, rate_of, warm_up
+from benchmarks.side import Figures, Plan
+from greenroom import Greenroom, Status
+
+tally = Tally()
+
+
+def noop(**_payload: str) -> None:
+    tally.add()
+
+
+def enqueue_to_done(plan: Plan) -> Figures:
+    """Done is when the outcome of the last one is on the disk, not when its function returned."""
+    room = Greenroom(f"sqlite:///{plan.directory}/greenroom.db")
+    task = room.task()(noop)
+
+    def work(count: int) -> None:
+        tally.expect(count)
+        from_enqueuers(count, lambda: task.enqueue(**PAYLOAD))
+        tally.wait()
+        _settle(room, tally.done)
+
+    room.start()
+    count = warm_up(work, plan.seconds)
+    with Heartbeat() as beat:
+        rate = rate_of(work, count)
+    room.stop()
+    return {"rate": rate, **beat.figures}
+
+
+def enqueue_alone(plan: Plan) -> Figures:
+    """The runner is not started: nothing but the way to the disk."""
+    room = Greenroom(f"sqlite:///{plan.directory}/greenroom.db")
+    task = room.task()(noop)
+
+    def work(count: int) -> None:
+        from_enqueuers(count, lambda: task.enqueue(**PAYLOAD))
+
+    return {"rate": rate_of(work, warm_up(work, plan.seconds))}
+
+
+def _settle(room: Greenroom, done: int) -> None:
+    while room.counts()[Status.SUCCESSFUL] < done:
+        sleep(0.001)

@@ -1,0 +1,59 @@
+"""A heart: it beats in the event loop, and so it stops when somebody holds the loop up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from gevent import get_hub
+from gevent.event import Event
+
+BEAT = 0.001  # seconds
+
+
+class Heart:
+    """Beats each millisecond while it is entered.
+
+    `longest` is the most CPU time, in seconds, that this thread spent between two beats: a busy neighbour on the
+    machine does not count against whoever is watched, and waiting shows in beats that are missing.
+    """
+
+    def __init__(self) -> None:
+        self.beats = 0
+        self.longest = 0.0
+        self._timer = get_hub().loop.timer(BEAT, BEAT)
+        self._felt = 0.0
+        self._awaited: dict[int, Callable[[], object]] = {}
+
+    def __enter__(self) -> Heart:
+        self._felt = time.thread_time()
+        self._timer.start(self._beat)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._feel()
+        self._timer.stop()
+        self._timer.close()
+
+    def at(self, beat: int, then: Callable[[], object]) -> None:
+        """Have something done in the loop itself, at that beat."""
+        self._awaited[beat] = then
+
+    def wait_for(self, beat: int) -> None:
+        reached = Event()
+        self.at(max(beat, self.beats + 1), reached.set)
+        reached.wait()
+
+    def _beat(self) -> None:
+        self._feel()
+        self.beats += 1
+        if then := self._awaited.pop(self.beats, None):
+            then()
+
+    def _feel(self) -> None:
+        now = time.thread_time()
+        self.longest = max(self.longest, now - self._felt)
+        self._felt = now

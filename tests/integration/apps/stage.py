@@ -1,0 +1,119 @@
+"""A site with a page and a task for each thing that a server may have to cope with."""
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from gevent import monkey
+
+from greenroom import Greenroom, baggage, request_id
+
+room = Greenroom()  # greenroom.db, beside this file
+marks = Path(__file__).with_name("marks")
+
+
+def mark(text):
+    with marks.open("a") as file:
+        file.write(f"{text}\n")
+
+
+@room.task
+def who():
+    return request_id.get()
+
+
+@room.task
+def nap(seconds):
+    mark("nap begins")
+    time.sleep(seconds)
+    mark("nap ends")
+
+
+@room.task
+def spin(seconds):
+    mark("spin begins")
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        pass
+    mark("spin ends")
+
+
+def app(environ, start_response):
+    page = PAGES.get(environ["PATH_INFO"], missing)
+    status, body = page(**dict(parse_qsl(environ["QUERY_STRING"])))
+    start_response(status, [("Content-Type", "text/plain")])
+    return [body.encode()]
+
+
+def hello(name=""):
+    return "200 OK", "hello"
+
+
+def missing():
+    return "404 Not Found", "there is no such page"
+
+
+def slow(seconds, then=None):
+    mark("slow begins")
+    time.sleep(float(seconds))
+    return enqueue(then, 0) if then else ("200 OK", "at last")
+
+
+def enqueue(task, seconds, after="0"):
+    result = room.tasks[f"stage.{task}"].using(run_after=float(after)).enqueue(float(seconds))
+    return "200 OK", result.id
+
+
+def job(result_id):
+    result = room.get_result(result_id)
+    return "200 OK", json.dumps([result.status, result.attempts])
+
+
+def whose():
+    return "200 OK", f"{request_id.get()} {who.enqueue().wait(10).return_value}"
+
+
+def carry():
+    before = dict(baggage.get())
+    baggage.set({"left": "behind"})
+    return "200 OK", json.dumps(before)
+
+
+def boom():
+    raise ValueError("the page is broken")
+
+
+def leave():
+    sys.exit(3)
+
+
+def patched():
+    names = ("socket", "ssl", "threading", "time", "queue", "subprocess", "select")
+    return "200 OK", json.dumps([name for name in names if not monkey.is_module_patched(name)])
+
+
+def threads():
+    """Whether a thread is a greenlet here, in a module that was imported before the patching as well."""
+    ran = []
+    thread = threading.Thread(target=lambda: ran.append(threading.current_thread().name), name="mine")
+    thread.start()
+    thread.join(5)
+    return "200 OK", ran[0]
+
+
+PAGES = {
+    "/hello": hello,
+    "/slow": slow,
+    "/enqueue": enqueue,
+    "/job": job,
+    "/whose": whose,
+    "/carry": carry,
+    "/boom": boom,
+    "/leave": leave,
+    "/patched": patched,
+    "/threads": threads,
+    "/healthz": lambda: ("200 OK", "the app's own"),
+}

@@ -1,0 +1,238 @@
+"""How `greenroom serve` ends: requests and tasks finish, or are given back; nothing is lost."""
+
+import signal
+import threading
+import time
+
+import pytest
+from apps.served import PATIENCE, Served, until
+
+from greenroom import Greenroom, Status
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+@pytest.fixture
+def serve(tmp_path):
+    started = []
+
+    def start(*options, **kwargs):
+        started.append(Served(tmp_path, *options, **kwargs))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.end()
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """What the store holds of a result while no server runs: its status, and how often it was started."""
+
+    def look(result_id):
+        room = Greenroom(f"sqlite:///{tmp_path}/greenroom.db")
+        result = room.get_result(result_id)
+        room.stop(0)
+        return result.status, result.attempts
+
+    return look
+
+
+class Asked(threading.Thread):
+    """A request on its way, in a thread."""
+
+    def __init__(self, server, path):
+        super().__init__()
+        self._server = server
+        self._path = path
+        self.response = None
+        self.start()
+
+    def run(self):
+        self.response, self.body = self._server.get(self._path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_at_once_when_nothing_is_under_way(serve, number):
+    server = serve()
+    server.told(number)
+    assert server.ended(5) == 0
+    server.said(f"greenroom: {number.name}: ending within 30 s, or at once if told again")
+    assert "Traceback" not in server.stderr
+
+
+def test_a_request_in_flight_is_answered(serve):
+    server = serve()
+    asked = Asked(server, "/slow?seconds=1")
+    server.marked("slow begins")
+    server.told()
+    assert server.ended() == 0
+    asked.join()
+    assert (asked.response.status, asked.body) == (200, "at last")
+    assert asked.response.headers["Connection"] == "close"
+
+
+def test_nobody_can_connect_while_it_drains(serve):
+    server = serve()
+    asked = Asked(server, "/slow?seconds=1")
+    server.marked("slow begins")
+    server.told()
+    server.said("SIGTERM")
+
+    def is_refused():
+        try:
+            server.get("/hello")
+        except OSError:
+            return True
+        return False
+
+    until(is_refused, "connections are refused")
+    assert server.process.poll() is None
+    asked.join()
+    assert asked.response.status == 200
+
+
+def test_a_request_that_does_not_end_in_time_is_cut_off(serve):
+    server = serve("--drain", "0.3")
+    asked = Asked(server, "/slow?seconds=30")
+    server.marked("slow begins")
+    server.told()
+    assert server.ended() == 0
+    asked.join()
+    assert asked.response.status == 500
+    server.said("(GET /slow?seconds=30) was cut off before it had ended")
+
+
+def test_a_task_in_flight_is_finished(serve, stored):
+    server = serve()
+    napping = server.enqueue("nap", 1)
+    server.marked("nap begins")
+    server.told()
+    assert server.ended() == 0
+    assert stored(napping) == (Status.SUCCESSFUL, 1)
+
+
+def test_a_task_that_does_not_end_in_time_is_given_back_at_no_cost(serve, stored):
+    server = serve("--drain", "0.3")
+    napping = server.enqueue("nap", 30)
+    server.marked("nap begins")
+    server.told()
+    assert server.ended(5) == 0
+    assert stored(napping) == (Status.READY, 0)
+
+    (server.folder / "marks").unlink()
+    again = serve()
+    again.marked("nap begins")
+    assert again.job(napping) == ["RUNNING", 1]
+
+
+def test_a_second_signal_gives_back_everything_at_once(serve, stored):
+    server = serve()
+    napping = server.enqueue("nap", 30)
+    server.marked("nap begins")
+    asked = Asked(server, "/slow?seconds=30")
+    server.marked("slow begins")
+    server.told(signal.SIGTERM)
+    server.said("greenroom: SIGTERM: ending within 30 s")
+    assert server.process.poll() is None
+
+    server.told(signal.SIGINT)
+    assert server.ended(5) == 0
+    server.said("greenroom: SIGINT: ending now")
+    assert stored(napping) == (Status.READY, 0)
+    asked.join()
+    assert asked.response.status == 500
+
+
+def test_requests_and_tasks_drain_side_by_side(serve, stored):
+    server = serve("--drain", "2")
+    napping = server.enqueue("nap", 1.5)
+    server.marked("nap begins")
+    asked = Asked(server, "/slow?seconds=1.5")
+    server.marked("slow begins")
+    server.told()
+    assert server.ended() == 0
+    asked.join()
+    assert asked.response.status == 200
+    assert stored(napping) == (Status.SUCCESSFUL, 1)
+
+
+def test_an_idle_kept_alive_connection_does_not_hold_it_up(serve):
+    server = serve()
+    connections = [server.connect() for _ in range(3)]
+    for connection in connections:
+        connection.request("GET", "/hello")
+        connection.getresponse().read()
+    connections.append(server.connect())
+    connections[-1].connect()  # and this one has never asked for anything
+
+    server.told()
+    assert server.ended(5) == 0
+    for connection in connections:
+        connection.close()
+
+
+def test_a_request_that_arrived_while_the_loop_was_blocked_is_still_answered(serve):
+    server = serve()
+    connection = server.connect()
+    connection.request("GET", "/hello")
+    connection.getresponse().read()
+    server.enqueue("spin", 1)
+    server.marked("spin begins")
+    connection.request("GET", "/healthz")  # on an idle connection,
+    fresh = Asked(server, "/hello")  # and on a new one
+    time.sleep(0.2)  # until what was sent has reached the server, which cannot say so
+    server.told()
+
+    assert server.ended() == 0
+    told = connection.getresponse()
+    assert (told.status, told.read()) == (503, b'{"status": "draining"}')
+    connection.close()
+    fresh.join()
+    assert fresh.response.status == 200
+
+
+def test_what_a_late_request_enqueues_is_kept(serve, stored):
+    server = serve()
+    asked = Asked(server, "/slow?seconds=1&then=nap")
+    server.marked("slow begins")
+    server.told()
+    assert server.ended() == 0
+    asked.join()
+    assert stored(asked.body) == (Status.READY, 0)
+    assert list((server.folder / "greenroom.db.workers").iterdir()) == []  # and the store was closed after it
+
+
+def test_a_signal_is_noted_while_a_task_blocks_the_loop(serve, stored):
+    server = serve()
+    spinning = server.enqueue("spin", 2)
+    server.marked("spin begins")
+    began = time.monotonic()
+    server.told()
+    server.said("greenroom: SIGTERM: ending")
+    noted = time.monotonic() - began
+    assert server.ended(PATIENCE) == 0
+    assert noted < 1.5
+    assert stored(spinning) == (Status.SUCCESSFUL, 1)
+
+
+def test_a_task_that_blocks_the_loop_for_ever_is_named_and_ended(serve):
+    server = serve("--drain", "0")
+    server.enqueue("spin", 3600)
+    server.marked("spin begins")
+    server.told()
+    assert server.ended() == 1
+    assert 'stage.py", line ' in server.stderr
+    assert " in spin" in server.stderr
+
+
+def test_a_task_that_was_under_way_in_a_killed_process_runs_again(serve):
+    server = serve()
+    napping = server.enqueue("nap", 1)
+    server.marked("nap begins")
+    server.told(signal.SIGKILL)
+    server.ended()
+
+    again = serve()
+    again.marked("nap ends")
+    until(lambda: again.job(napping) == ["SUCCESSFUL", 2], "the second attempt is stored")
