@@ -199,6 +199,8 @@ class Runner:
             raise
         finally:
             self._reserve(held, -1)
+            for lane in held:
+                self._lanes[lane].freed()  # the other side may have found no room meanwhile
         for job in jobs:
             slots[job.lane] -= 1
             self._begin(job)

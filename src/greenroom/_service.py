@@ -26,19 +26,20 @@ class Service:
         self.trouble: str | None = None
         self._turn = turn
         self._bell = Event()
+        self._end = Event()
         self._greenlet: Greenlet | None = None
         self._stopping = False
 
     def start(self) -> None:
         if self._greenlet is None:
-            self._stopping = False
+            self._end.clear()
             self._greenlet = spawn(self._run)
 
     def stop(self) -> None:
         """Let the turn that is under way end, and begin no other. Waits for it."""
         greenlet, self._greenlet = self._greenlet, None
         if greenlet is not None:
-            self._stopping = True
+            self._end.set()
             self._bell.set()
             greenlet.join()
 
@@ -48,17 +49,21 @@ class Service:
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE
-        while not self._stopping:
+        while not self._end.is_set():
             self._bell.clear()
             try:
                 wait = self._turn()
-                self.trouble, pause = None, _FIRST_PAUSE
             except Exception as error:
                 # The one place where a turn's trouble ends: it must never take the web server down.
-                if self.trouble is None:
-                    log.exception("%s: trouble, and will be tried again", self.name)
-                self.trouble = f"{type(error).__name__}: {error}"
-                wait, pause = pause, min(pause * 2, _LONGEST_PAUSE)
-            if not self._stopping:
+                self._note(error)
+                self._end.wait(pause)  # not the bell: what is rung for in vain must not make a hot loop
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                self.trouble, pause = None, _FIRST_PAUSE
                 get_hub().loop.update_now()  # else the timer is late by the age of the loop's clock
                 self._bell.wait(wait)
+
+    def _note(self, error: Exception) -> None:
+        if self.trouble is None:
+            log.error("%s: trouble, and will be tried again", self.name, exc_info=error)
+        self.trouble = f"{type(error).__name__}: {error}"

@@ -222,6 +222,16 @@ class Greenroom:
                 _interrupt.unlisten()
 
     @property
+    def url(self) -> str:
+        """Where durable jobs live, fit to be shown."""
+        return self._store.url
+
+    @property
+    def lanes(self) -> dict[str, int]:
+        """The slots of each lane."""
+        return dict(self._sizes)
+
+    @property
     def is_started(self) -> bool:
         return self._is_started
 
@@ -230,7 +240,7 @@ class Greenroom:
         return self._backstage.trouble() if self._backstage else None
 
     def __repr__(self) -> str:
-        return f"<Greenroom {self._store.url}: {len(self.tasks)} tasks>"
+        return f"<Greenroom {self.url}: {len(self.tasks)} tasks>"
 
     def _declare(self, task: Task[..., Any]) -> None:
         for name in (task.name, *task.aliases):

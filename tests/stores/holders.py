@@ -1,10 +1,12 @@
 """What makes the SQLite store wait: another process, or a native thread, that has it locked."""
 
 import fcntl
+import os
 import select
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 PATIENCE = 4  # seconds: less than SQLite waits for a lock, and far more than a hundred heartbeats take
 
@@ -18,7 +20,7 @@ def hold_write_lock(path, until_told):
 
 
 def hold_file_lock(path, until_told):
-    with open(f"{path}.lock", "rb") as file:
+    with Path(f"{path}.lock").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         until_told()
 
@@ -31,20 +33,35 @@ class ProcessThatHolds:
         self._command = [sys.executable, __file__, what, str(path)]
 
     def __enter__(self):
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdout.readline() == b"held\n"
+        # Pipes as the system makes them: patched ones cannot be closed in the event loop.
+        told, self._tell = os.pipe()
+        self._hear, said = os.pipe()
+        self._process = subprocess.Popen(self._command, stdin=told, stdout=said)
+        os.close(told)
+        os.close(said)
+        assert os.read(self._hear, 5) == b"held\n"
+        os.set_blocking(self._hear, False)
+        self._is_told = False
         return self
 
     def let_go(self):
-        self._process.stdin.close()
+        if not self._is_told:
+            self._is_told = True
+            os.close(self._tell)
 
     def is_held(self):
-        has_more_to_say, _, _ = select.select([self._process.stdout], [], [], 0)
-        return not self._process.stdin.closed and not has_more_to_say
+        return not self._is_told and not self._says_more()
+
+    def _says_more(self):
+        try:
+            os.read(self._hear, 1)
+        except BlockingIOError:
+            return False
+        return True
 
     def __exit__(self, *error):
         self.let_go()
-        self._process.stdout.close()
+        os.close(self._hear)
         assert self._process.wait(10) == 0
 
 
@@ -87,10 +104,10 @@ class ThreadThatHolds:
 
 
 def _wait_for_parent():
-    print("held", flush=True)
+    os.write(1, b"held\n")
     told, _, _ = select.select([sys.stdin], [], [], PATIENCE)
     if not told:
-        print("has let go by itself", flush=True)
+        os.write(1, b"lets go by itself\n")
 
 
 if __name__ == "__main__":

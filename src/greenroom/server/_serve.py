@@ -69,9 +69,9 @@ def _start(room: Greenroom) -> None:
 
 
 def _announce(wanted: Wanted, listener: Listener, room: Greenroom) -> None:
-    lanes = " ".join(f"{lane}={size}" for lane, size in room._sizes.items())  # noqa: SLF001
+    lanes = " ".join(f"{lane}={size}" for lane, size in room.lanes.items())
     sys.stderr.write(
-        f"greenroom: serving {wanted.app} at {listener.url} (store {room._store.url}, lanes {lanes}, "  # noqa: SLF001
+        f"greenroom: serving {wanted.app} at {listener.url} (store {room.url}, lanes {lanes}, "
         f"drain {wanted.drain:g} s, pid {os.getpid()})\n"
     )
     if not listener.address.is_local:

@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - asserts are rewritten only in what is imported afterwards
 """For those who write stores, and for their tests: suites that judge a store, and jobs to play with.
 
 Needs pytest and hypothesis: pip install greenroom[test].

@@ -100,7 +100,7 @@ class Adding(Workers):
     def test_a_second_job_of_the_same_id_is_refused(self, store: Store) -> None:
         job = a_job()
         store.add([job])
-        with pytest.raises(StoreError, match="(?i)an id is used once"):
+        with pytest.raises(StoreError, match=r"(?i)an id is used once"):
             store.add([job._replace(task="app.other")])
         assert store.get(job.id) == job
 

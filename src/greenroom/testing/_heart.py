@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from gevent import get_hub
 from gevent.event import Event
@@ -26,7 +27,7 @@ class Heart:
         self._felt = 0.0
         self._awaited: dict[int, Callable[[], object]] = {}
 
-    def __enter__(self) -> Heart:
+    def __enter__(self) -> Self:
         self._felt = time.thread_time()
         self._timer.start(self._beat)
         return self

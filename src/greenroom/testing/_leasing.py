@@ -19,13 +19,13 @@ from greenroom.testing.jobs import NOON, a_finished_job, a_job
 Change = Callable[[Store, Job], object]
 
 CHANGES: dict[str, Change] = {
-    "add": lambda store, job: store.add([a_job()]),
-    "add claimed": lambda store, job: store.add([a_job().claimed(store.worker, NOON)]),
-    "claim": lambda store, job: store.claim(Claim(NOON + LEASE * 2, {"greenlet": 5})),
+    "add": lambda store, _: store.add([a_job()]),
+    "add claimed": lambda store, _: store.add([a_job().claimed(store.worker, NOON)]),
+    "claim": lambda store, _: store.claim(Claim(NOON + LEASE * 2, {"greenlet": 5})),
     "swap": lambda store, job: store.swap(job, job.after(Succeeded(None), NOON)),
-    "renew": lambda store, job: store.renew(NOON + LEASE * 9),
-    "expired": lambda store, job: store.expired(NOON, 5),
-    "prune": lambda store, job: store.prune(NOON + LEASE * 9, 5),
+    "renew": lambda store, _: store.renew(NOON + LEASE * 9),
+    "expired": lambda store, _: store.expired(NOON, 5),
+    "prune": lambda store, _: store.prune(NOON + LEASE * 9, 5),
 }
 
 

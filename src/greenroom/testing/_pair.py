@@ -111,5 +111,9 @@ def _as_it_is(job: Job) -> Job:
 def _answer(verb: Verb, store: Store, theirs: Callable[[Job], Job]) -> Any:
     try:
         return verb(store, theirs)
-    except StoreError as error:
-        return next(kind for kind in (LeaseLost, StoreUnavailable, StoreError) if isinstance(error, kind))
+    except LeaseLost:
+        return LeaseLost
+    except StoreUnavailable:
+        return StoreUnavailable
+    except StoreError:
+        return StoreError

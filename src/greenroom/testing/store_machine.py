@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from itertools import product
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from unittest import TestCase
 
 from gevent import joinall, spawn
@@ -23,7 +24,7 @@ from greenroom._ids import id_at
 from greenroom.clock import SECOND, ManualClock
 from greenroom.job import Job, Progress, Status
 from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded
-from greenroom.stores.base import LEASE, Claim
+from greenroom.stores.base import LEASE, Claim, Page, Store
 from greenroom.stores.memory import MemoryStore
 from greenroom.testing._pair import Numbers, Pair
 from greenroom.testing._workers import MakeStore
@@ -79,7 +80,6 @@ JOBS = st.lists(st.integers(0, len(SHAPES) - 1).map(_shape), min_size=1, max_siz
 class StoreMachine(RuleBasedStateMachine):
     """Plays with up to four workers on one set of jobs, and with the same in the model."""
 
-    place: ClassVar[Place]
     steps: ClassVar[int] = 0
 
     def __init__(self) -> None:
@@ -94,6 +94,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.workers: list[Pair] = []
         for _ in range(2):
             self.another_opens()
+
+    def place(self, clock: ManualClock) -> MakeStore:
+        raise NotImplementedError
 
     @invariant()
     def both_hold_the_same(self) -> None:
@@ -246,14 +249,11 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def find(self, worker: int, status: Status | None, task: str | None, queue_name: str | None, limit: int) -> None:
         pair, before = self._awake(worker), None
+        wanted = {"status": status, "task": task, "queue_name": queue_name, "limit": limit}
         for known in self._any_of(self.past, limit):
-            pair.ask(lambda store, _: store.get(known.id))
+            pair.ask(partial(_get, known.id))
         while True:
-            page = pair.ask(
-                lambda store, _, before=before: store.find(
-                    status=status, task=task, queue_name=queue_name, before=before, limit=limit
-                )
-            )
+            page = pair.ask(partial(_find, wanted, before))
             before = page.next
             if before is None:
                 break
@@ -303,6 +303,14 @@ class StoreMachine(RuleBasedStateMachine):
         return Released(now + delay, "put back")
 
 
+def _get(job_id: int, store: Store, _: object) -> Job | None:
+    return store.get(job_id)
+
+
+def _find(wanted: dict[str, Any], before: int | None, store: Store, _: object) -> Page:
+    return store.find(before=before, **wanted)
+
+
 def store_machine(place: Place, *, steps: int = STEPS) -> type[TestCase]:
     """Make the test that plays so many steps; the environment's GREENROOM_STEPS says otherwise.
 
@@ -310,13 +318,17 @@ def store_machine(place: Place, *, steps: int = STEPS) -> type[TestCase]:
     one more worker at each call: a store that is not yet open.
     """
 
+    class Machine(StoreMachine):
+        def place(self, clock: ManualClock) -> MakeStore:
+            return place(clock)
+
     class Agreement(TestCase):
-        machine: ClassVar = type("StoreMachine", (StoreMachine,), {"place": staticmethod(place)})
+        machine = Machine
         settings: ClassVar = settings(
             stateful_step_count=STEPS_EACH, deadline=None, suppress_health_check=list(HealthCheck)
         )
 
-        def runTest(self) -> None:
+        def runTest(self) -> None:  # noqa: N802  (unittest's name for it)
             while (left := steps - self.machine.steps) > 0:  # some examples end early
                 run_state_machine_as_test(
                     self.machine, settings=settings(self.settings, max_examples=left // STEPS_EACH + 1)

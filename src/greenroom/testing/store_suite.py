@@ -1,4 +1,6 @@
-"""StoreSuite: what every store must do, as tests. Whoever writes a store runs it:
+"""StoreSuite: what every store must do, as tests.
+
+Whoever writes a store runs it:
 
 class TestRedisStore(StoreSuite):
     @pytest.fixture

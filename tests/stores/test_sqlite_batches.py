@@ -1,0 +1,142 @@
+"""What waits while the writer is busy is served in one transaction; here that is made to happen."""
+
+import pytest
+from gevent import joinall, sleep, spawn
+
+from greenroom._native import allocate_lock
+from greenroom.clock import ManualClock
+from greenroom.errors import LeaseLost, StoreError
+from greenroom.job import Status
+from greenroom.outcome import Cancelled, Released, Succeeded
+from greenroom.stores import SqliteStore
+from greenroom.stores.base import LEASE, Claim
+from greenroom.testing import NOON, a_job
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def make_store(tmp_path, clock):
+    stores = []
+
+    def make():
+        stores.append(SqliteStore(tmp_path / "jobs.db", clock=clock))
+        stores[-1].open()
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(make_store):
+    return make_store()
+
+
+def in_one_batch(store, *calls):
+    """What came of the calls, in their order: an answer, or an error."""
+    busy = allocate_lock()
+    busy.acquire()
+    errand = spawn(store._writer.run, lambda: busy.acquire() and None)
+    asking = [spawn(answer_of, *call) for call in calls]
+    while len(store._writer._waiting) < len(calls):
+        sleep(0.001)
+    busy.release()
+    joinall([errand, *asking], raise_error=True)
+    return [greenlet.value for greenlet in asking]
+
+
+def answer_of(verb, *args):
+    try:
+        return verb(*args)
+    except StoreError as error:
+        return error
+
+
+def test_a_batch_is_one_commit(store):
+    said = []
+    connection = store._ledger._connection
+    store._writer.run(lambda: connection.set_trace_callback(said.append))
+    jobs = [a_job() for _ in range(100)]
+    in_one_batch(store, *[(store.add, [job]) for job in jobs])
+    assert said.count("COMMIT") == 1
+    assert store.find(limit=200).jobs == jobs[::-1]
+
+
+def test_of_two_swaps_of_one_version_the_first_wins(store):
+    job = a_job()
+    store.add([job])
+    wanted = [job.after(Cancelled(str(number)), NOON) for number in range(5)]
+    answers = in_one_batch(store, *[(store.swap, job, new) for new in wanted])
+    assert answers == [True, False, False, False, False]
+    assert store.get(job.id) == wanted[0]
+
+
+def test_a_swap_sees_what_the_one_before_it_did(store):
+    first = a_job()
+    second = first.claimed(store.worker, NOON)
+    third = second.after(Succeeded(None), NOON)
+    store.add([first])
+    assert in_one_batch(store, (store.swap, first, second), (store.swap, second, third)) == [True, True]
+    assert store.get(first.id) == third
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"payload": "\ud800"}, "Text must be Unicode", id="half a surrogate pair"),
+        pytest.param({"priority": 1 << 63}, "numbers fit 64 bits", id="64 bits"),
+        pytest.param({"payload": object()}, "cannot be stored", id="no text at all"),
+        pytest.param({"progress": (object(),)}, "cannot be stored", id="no JSON"),
+        pytest.param({"task": None}, "cannot be stored", id="nothing"),
+    ],
+)
+def test_what_cannot_be_stored_harms_no_other(store, changes, reason):
+    good, bad, swapped = a_job(), a_job(**changes), a_job()
+    store.add([swapped])
+    answers = in_one_batch(
+        store,
+        (store.add, [good]),
+        (store.add, [bad]),
+        (store.swap, swapped, swapped.after(Cancelled("no"), NOON)),
+        (store.claim, Claim(NOON, {"idle": 1})),
+    )
+    assert answers[0] is None
+    assert str(answers[1]).startswith(f"job {bad.id} cannot be stored")
+    assert reason in str(answers[1])
+    assert answers[2] is True
+    assert answers[3].jobs == []
+    assert [job.id for job in store.find().jobs] == [swapped.id, good.id]
+
+
+def test_an_outcome_that_cannot_be_stored_is_named(store):
+    job = a_job()
+    store.add([job])
+    with pytest.raises(StoreError, match=f"job {job.id} cannot be stored: .*surrogates"):
+        store.swap(job, job.after(Cancelled("\ud800"), NOON))
+    assert store.get(job.id) == job
+
+
+def test_a_worker_declared_dead_has_its_whole_batch_refused(store, make_store, clock):
+    survivor = make_store()
+    store.add([a_job()])
+    (lost,) = store.claim(Claim(NOON, {"greenlet": 1})).jobs
+    clock.advance(31)
+    survivor.renew(clock.now() + LEASE)
+    for job in survivor.expired(clock.now(), 10):
+        survivor.swap(job, released := job.after(Released(NOON), NOON))
+    survivor.expired(clock.now(), 10)
+    answers = in_one_batch(
+        store,
+        (store.add, [a_job()]),
+        (store.add, [a_job().claimed(store.worker, NOON)]),
+        (store.swap, lost, lost.after(Succeeded(None), NOON)),
+        (store.claim, Claim(clock.now(), {"greenlet": 5})),
+    )
+    assert [type(answer) for answer in answers] == [LeaseLost] * 4
+    assert survivor.find().jobs == [released]
+    assert survivor.counts()[Status.RUNNING] == 0

@@ -1,0 +1,115 @@
+import signal
+import subprocess
+import sys
+import textwrap
+from contextlib import contextmanager
+
+import pytest
+
+from greenroom.clock import SystemClock
+from greenroom.job import Status
+from greenroom.outcome import Released
+from greenroom.stores import SqliteStore
+from greenroom.stores.base import LEASE, Claim
+from greenroom.testing import a_job
+
+CHILD = textwrap.dedent("""
+    import sys
+    from greenroom.clock import SystemClock
+    from greenroom.errors import LeaseLost
+    from greenroom.stores import SqliteStore
+    from greenroom.stores.base import Claim
+    from greenroom.testing import a_job
+
+    store = SqliteStore(sys.argv[1])
+    store.open()
+    taken = store.claim(Claim(SystemClock().now(), {"greenlet": 2})).jobs
+    handed_over = a_job().claimed(store.worker, SystemClock().now())
+    store.add([handed_over])
+    print(store.worker, *[job.id for job in taken], handed_over.id, flush=True)
+    sys.stdin.readline()
+    try:
+        store.add([a_job().claimed(store.worker, SystemClock().now())])
+        print("added", flush=True)
+    except LeaseLost as error:
+        print(error, flush=True)
+""")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "jobs.db"
+
+
+@pytest.fixture
+def survivor(path):
+    store = SqliteStore(path)
+    store.open()
+    yield store
+    store.close()
+
+
+@contextmanager
+def a_worker(path):
+    """Another process, its number, and the ids of the three jobs that it runs."""
+    command = [sys.executable, "-c", CHILD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            number, *ids = [int(word) for word in process.stdout.readline().split()]
+            yield process, number, sorted(ids)
+        finally:
+            process.kill()
+
+
+def test_what_a_killed_process_ran_is_expired_at_once(survivor, path):
+    survivor.add([a_job(), a_job(), a_job()])
+    with a_worker(path) as (process, number, ids):
+        now = SystemClock().now()
+        assert survivor.expired(now, 10) == []
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        expired = survivor.expired(now, 10)
+    assert [job.id for job in expired] == ids
+    assert {(job.status, job.worker) for job in expired} == {(Status.RUNNING, number)}
+
+
+def test_what_a_killed_process_ran_is_rescued_and_nothing_of_it_is_left(survivor, path):
+    survivor.add([a_job(), a_job()])
+    with a_worker(path) as (process, _, ids):
+        process.kill()
+        process.wait()
+    now = SystemClock().now()
+    for job in survivor.expired(now, 10):
+        assert survivor.swap(job, job.after(Released(now), now))
+    assert survivor.expired(now, 10) == []
+    assert [file.name for file in (path.parent / "jobs.db.workers").iterdir()] == [survivor._ledger._life.name]
+    assert sorted(job.id for job in survivor.claim(Claim(now, {"greenlet": 9})).jobs) == ids
+
+
+def test_a_killed_process_is_noticed_by_one_that_starts_afterwards(path):
+    with a_worker(path) as (process, _, ids):
+        process.kill()
+        process.wait()
+    successor = SqliteStore(path)
+    successor.open()
+    assert [job.id for job in successor.expired(SystemClock().now(), 10)] == ids
+    successor.close()
+
+
+def test_a_frozen_process_is_fenced_when_it_thaws(survivor, path):
+    survivor.add([a_job(), a_job()])
+    with a_worker(path) as (process, number, ids):
+        process.send_signal(signal.SIGSTOP)
+        now = SystemClock().now()
+        assert survivor.expired(now, 10) == []
+        later = now + LEASE + 1
+        survivor.renew(later + LEASE)
+        lost = survivor.expired(later, 10)
+        assert [job.id for job in lost] == ids
+        for job in lost:
+            survivor.swap(job, job.after(Released(later), later))
+        survivor.expired(later, 10)
+        process.send_signal(signal.SIGCONT)
+        said, _ = process.communicate("\n")
+    assert f"worker {number} was declared dead" in said
+    assert survivor.counts()[Status.RUNNING] == 0

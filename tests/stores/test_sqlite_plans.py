@@ -1,0 +1,56 @@
+"""Each statement goes by the index that was made for it; else it walks a table of a million jobs."""
+
+import sqlite3
+
+import pytest
+
+from greenroom.stores._rows import sql, sql_of_rows
+
+BY_ID = "SEARCH job USING INTEGER PRIMARY KEY"
+
+
+class Anything(dict):
+    """A value for every parameter."""
+
+    def __missing__(self, name):
+        return 0
+
+
+@pytest.fixture
+def connection():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(sql("schema"))
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "ways"),
+    [
+        pytest.param(sql("claim"), [BY_ID, "SEARCH job USING INDEX job_ready (lane=?)"], id="claim"),
+        pytest.param(sql("promote"), [BY_ID, "SEARCH job USING INDEX job_scheduled (run_after<?)"], id="promote"),
+        pytest.param(sql("next_due"), ["SCAN job USING INDEX job_scheduled"], id="next_due"),
+        pytest.param(sql("expired"), ["SCAN job USING INDEX job_running"], id="expired"),
+        pytest.param(sql("bury"), ["SEARCH job USING INDEX job_running (worker=?)"], id="bury"),
+        pytest.param(sql_of_rows("swap", 4, 18), [BY_ID], id="swap"),
+        pytest.param(sql("find"), [BY_ID], id="find"),
+        pytest.param(sql("prunable"), [BY_ID], id="prunable"),
+        pytest.param(sql("prune"), [BY_ID], id="prune"),
+        pytest.param("SELECT * FROM job WHERE id = ?", [BY_ID], id="get"),
+    ],
+)
+def test_a_statement_goes_by_its_index(connection, statement, ways):
+    steps = plan(connection, statement)
+    on_jobs = [step for step in steps if " job" in step]
+    assert len(on_jobs) == len(ways), steps
+    assert all(step.startswith(way) for step, way in zip(on_jobs, ways, strict=True)), steps
+
+
+@pytest.mark.parametrize("verb", ["claim", "next_due", "promote", "find", "prunable"])
+def test_a_statement_does_not_sort_what_it_can_stop_reading(connection, verb):
+    assert not [step for step in plan(connection, sql(verb)) if "TEMP B-TREE" in step]
+
+
+def plan(connection, statement):
+    explained = f"EXPLAIN QUERY PLAN {statement.replace('?', '0')}"
+    return [row[3] for row in connection.execute(explained, Anything())]
