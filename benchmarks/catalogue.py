@@ -49,14 +49,24 @@ DURABLE = Case(
 
 ENQUEUE = Case(
     name="enqueue",
-    sides={"greenroom": "durable:enqueue_alone", "SQLite": "limits:batched_inserts"},
+    sides={
+        "greenroom": "durable:enqueue_alone",
+        "the same rows, 1,000 a COMMIT": "limits:batched_jobs",
+        "small rows, 1,000 a COMMIT": "limits:batched_inserts",
+    },
     rows=(
         Row(
             measure="durable enqueue, 100 enqueuers",
             ours="greenroom.rate",
-            against="SQLite.rate",
+            against="the same rows, 1,000 a COMMIT.rate",
             unit=PER_SECOND,
             bar=at_least(0.3, 0.5),
+        ),
+        Row(
+            measure="durable enqueue, 100 enqueuers",
+            ours="greenroom.rate",
+            against="small rows, 1,000 a COMMIT.rate",
+            unit=PER_SECOND,
         ),
     ),
 )

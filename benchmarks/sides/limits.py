@@ -13,6 +13,9 @@ from gevent.event import Event
 from benchmarks.load import PAYLOAD, Tally, rate_of, warm_up
 from benchmarks.punctuality import Punctuality
 from benchmarks.side import Figures, Plan
+from greenroom._ids import Ids
+from greenroom.job import Job
+from greenroom.stores._rows import sql, to_row
 
 BATCH = 1000
 CHUNK = 1000
@@ -39,6 +42,33 @@ def batched_inserts(plan: Plan) -> Figures:
             database.execute("COMMIT")
 
     return {"rate": rate_of(work, warm_up(work, plan.seconds) // BATCH * BATCH or BATCH)}
+
+
+def batched_jobs(plan: Plan) -> Figures:
+    """The same rows that greenroom writes, into the same table with its three indexes, a thousand a COMMIT."""
+    database = sqlite3.connect(f"{plan.directory}/raw.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    for statement in sql("schema").split(";\n"):
+        database.execute(statement)
+    ids, payload = Ids(1), json.dumps([[], PAYLOAD])
+
+    def row() -> tuple[object, ...]:
+        now = int(time() * 1e6)
+        job = Job(ids.make(now), "app.send_contact", payload, "default", "greenlet", 0, 3, now, None, now)
+        return to_row(job, now)
+
+    marks = ", ".join("?" * len(row()))
+
+    def insert(rows: list[tuple[object, ...]]) -> None:
+        for start in range(0, len(rows), BATCH):
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany(f"INSERT INTO job VALUES ({marks})", rows[start : start + BATCH])
+            database.execute("COMMIT")
+
+    count = warm_up(lambda count: insert([row() for _ in range(count)]), plan.seconds)
+    rows = [row() for _ in range(count // BATCH * BATCH or BATCH)]
+    return {"rate": rate_of(lambda _: insert(rows), len(rows))}
 
 
 def worker_greenlets(plan: Plan) -> Figures:

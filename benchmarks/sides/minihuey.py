@@ -29,7 +29,7 @@ def enqueue_to_done(plan: Plan) -> Figures:
 
     def work(count: int) -> None:
         tally.expect(count)
-        from_enqueuers(count, lambda: noop(**PAYLOAD))
+        from_enqueuers(count, lambda: noop(**PAYLOAD), gives_way=True)
         tally.wait()
 
     count = warm_up(work, plan.seconds)

@@ -6,13 +6,15 @@ ends the web server, and GreenletExit counts as success there and leaves its wai
 
 from __future__ import annotations
 
+import logging
 import traceback
+from collections.abc import Callable
 from contextvars import Context, ContextVar
-from math import isfinite
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gevent import Timeout, get_hub, getcurrent
+from gevent import Timeout, getcurrent
 
 from greenroom import _interrupt, context
 from greenroom._as_is import CallCodec
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 PARKED = 60 * SECOND  # until a job that nobody here can run is looked at again
 
+log = logging.getLogger("greenroom")
+
 current: ContextVar[Attempt] = ContextVar("greenroom_attempt")
 
 
@@ -35,11 +39,16 @@ class Stopped(BaseException):
     """Thrown into a task that is to end now. Not an Exception, so that a careless `except` lets it pass."""
 
 
+class Overdue(Stopped):
+    """Thrown into a task that has run for longer than its timeout."""
+
+
 class Home(Protocol):
     """What an attempt needs of whoever runs it."""
 
     codec: CallCodec
     clock: Clock
+    started: Callable[[Attempt], None]  # told when the task's function is about to be called
 
     def settle(self, attempt: Attempt) -> None:
         """Record the attempt's outcome."""
@@ -51,15 +60,17 @@ class Home(Protocol):
 class Attempt:
     """One run of one job. What a task sees of it is `room.current()`."""
 
-    __slots__ = ("_greenlet", "_home", "_stop", "job", "outcome", "progress_made", "task")
+    __slots__ = ("_ends_at", "_greenlet", "_home", "job", "outcome", "progress_made", "task", "told")
+
+    _ends_at: int  # known from when the function is called, if it has a timeout
 
     def __init__(self, job: Job, task: Task[..., Any] | None, home: Home) -> None:
         self.job = job
         self.task = task
         self.outcome: Outcome | None = None
         self.progress_made: Progress | None = None
+        self.told: Outcome | None = None  # to end, and with which outcome
         self._home = home
-        self._stop: Outcome | None = None
         self._greenlet: Any = None
 
     @property
@@ -70,34 +81,35 @@ class Attempt:
     @property
     def deadline(self) -> datetime | None:
         """When the task's timeout ends it; None without a timeout."""
-        if self.task is None or self.task.timeout is None or self.job.started_at is None:
+        if self.task is None or self.task.timeout is None:
             return None
-        return as_datetime(self.job.started_at) + self.task.timeout
+        return as_datetime(self._ends_at)
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Say how far the task is: seen at once in this process, and stored about once a second."""
-        for kind, number in (("done", done), ("total", total)):
-            if not (number is None and kind == "total") and not (
-                isinstance(number, int | float) and isfinite(number)
-            ):
-                raise InvalidOption(f"progress {kind}={number!r} is not a finite number.")
+        _check_finite("done", done)
+        if total is not None:
+            _check_finite("total", total)
         self.progress_made = Progress(done, total, storable(str(note)))
         self._home.save(self)
 
     def stop(self, outcome: Outcome) -> None:
-        """Have it end now, with this outcome. In the hub's thread only; it ends when it next can."""
-        self._stop = outcome
-        if self._greenlet is not None and self._greenlet is not getcurrent():
-            get_hub().loop.run_callback(self._throw)
+        """Have it end with this outcome, when it next waits. That it was cancelled is not taken back."""
+        if type(self.told) is not Cancelled:
+            self.told = outcome
+        greenlet = self._greenlet
+        if greenlet is not None and greenlet is not getcurrent():
+            greenlet.parent.loop.run_callback_threadsafe(self._throw)  # the parent of a lane's greenlet is its hub
 
     def run(self) -> None:
-        if self._stop is not None:
-            self.outcome = self._stop
+        if self.told is not None:
+            self.outcome = self.told
             return
         self._greenlet = getcurrent()
         try:
             self.outcome = Context().run(self._perform)
         except BaseException as error:
+            self._greenlet = None  # nothing more is thrown at it
             self.outcome = self._judge(error)
         self._greenlet = None
 
@@ -135,20 +147,21 @@ class Attempt:
         if carried is not None:
             context.restore(carried)
         current.set(self)
+        self._home.started(self)
         if task.takes_context:
             arguments = (self, *arguments)
         value = self._call(task, arguments, keywords)
         try:
             return Succeeded(self._home.codec.encode(value, root="result"))
         except InvalidPayload as error:
-            return Failed(self._describe(error))
+            return self._failed(error)
 
     def _call(self, task: Task[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> object:
         if task.timeout is None:
             return task.func(*arguments, **keywords)
+        self._ends_at = self._home.clock.now() + as_span(task.timeout)
         seconds = task.timeout.total_seconds()
-        late = TimeoutError(f"task {task.name} ran longer than its timeout of {seconds:g} s")
-        with Timeout(seconds, late):
+        with Timeout(seconds, Overdue(f"task {task.name} ran longer than its timeout of {seconds:g} s")):
             return task.func(*arguments, **keywords)
 
     def _throw(self) -> None:
@@ -162,40 +175,77 @@ class Attempt:
     def _judge(self, error: BaseException) -> Outcome:
         """What becomes of a job whose function raised this."""
         now = self._home.clock.now()
-        if isinstance(error, Stopped) and self._stop is not None:
-            return self._stop
         if _interrupt.has_come(error):
             _interrupt.pass_on(error)
-            return Released(now)
-        return self._verdict(error, now)
+            return self.told or Released(now)
+        if self.told is not None:  # whatever it raised when it was told to end
+            return self.told
+        try:
+            return self._verdict(error, now)
+        except Exception as worse:  # of a backoff, or a logging handler, of the app's own: a slot must not be lost
+            return Failed(self._describe(worse))
 
     def _verdict(self, error: BaseException, now: int) -> Outcome:
-        task = self.task
         match error:
             case Cancel():
-                return Cancelled(storable(str(error)))
+                return Cancelled(storable(_text_of(error)))
             case Snooze(after=after):
                 return Released(now + as_span(after))
             case Retry(after=after) if after is not None:
-                return Retried(now + as_span(after), self._describe(error))
-        described = self._describe(error)
+                return self._retried(error, now + as_span(after))
+            case Overdue():
+                error = TimeoutError(str(error)).with_traceback(error.__traceback__)
+        task = self.task
         if task is not None and isinstance(error, (Retry, *task.retry_on)):
-            return Retried(now + as_span(task.backoff.wait(self.job.attempt)), described)
+            return self._retried(error, now + as_span(task.backoff.wait(self.attempt)))
+        return self._failed(error)
+
+    def _retried(self, error: BaseException, run_after: int) -> Outcome:
+        job = self.job
+        if job.attempt >= job.max_attempts:
+            return self._failed(error)
+        described = self._describe(error)
+        log.warning(
+            "task %s (job %s): attempt %s of %s went wrong, and another will be made: %s: %s",
+            *(job.task, job.id, job.attempt, job.max_attempts),
+            *(described.exception_class_path, described.message),
+        )
+        return Retried(run_after, described)
+
+    def _failed(self, error: BaseException) -> Failed:
+        described = self._describe(error)
+        log.error("task %s (job %s) failed", self.job.task, self.job.id, exc_info=error)
         return Failed(described)
 
     def _describe(self, error: BaseException) -> TaskError:
         kind = type(error)
-        try:
-            message = str(error)
-        except Exception:
-            message = f"<{kind.__qualname__} whose str() raises>"
         return TaskError(
-            attempt=self.job.attempt,
+            attempt=self.attempt,
             exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
-            message=storable(message),
-            traceback=storable("".join(traceback.format_exception(kind, error, _own_part(error))), 20_000),
+            message=storable(_text_of(error)),
+            traceback=storable(_trace_of(error), 20_000),
             at=self._home.clock.now(),
         )
+
+
+def _check_finite(kind: str, number: object) -> None:
+    # Compared, because isfinite() of a very great int raises.
+    if not isinstance(number, int | float) or not -inf < number < inf:
+        raise InvalidOption(f"progress {kind}={number!r} is not a finite number.")
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return f"<{type(error).__qualname__} whose str() raises>"
+
+
+def _trace_of(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, _own_part(error)))
+    except BaseException:
+        return f"<{type(error).__qualname__} whose traceback cannot be shown>"
 
 
 def _own_part(error: BaseException) -> TracebackType | None:

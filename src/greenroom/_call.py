@@ -9,18 +9,23 @@ from typing import Any, Generic, TypeVar
 
 from gevent.event import Event
 
+from greenroom import _interrupt
+from greenroom._native import allocate_lock
 from greenroom.errors import NotRunning, NotSuccessful, WaitTimeout
 
 T = TypeVar("T")
 log = logging.getLogger("greenroom")
 
+_one_at_a_time = allocate_lock()  # of those who wait, in whatever thread: they are to share one event
+
 
 class Call(Generic[T]):
     """What `room.spawn` gives back."""
 
-    __slots__ = ("_arguments", "_context", "_done", "_error", "_function", "_keywords", "_value")
+    __slots__ = ("_arguments", "_context", "_done", "_error", "_function", "_keywords", "_value", "is_finished")
 
     _value: T
+    is_finished: bool
 
     def __init__(
         self,
@@ -34,11 +39,8 @@ class Call(Generic[T]):
         self._arguments = arguments
         self._keywords = keywords or None
         self._error: BaseException | None = None
-        self._done: bool | Event = False
-
-    @property
-    def is_finished(self) -> bool:
-        return self._done is True
+        self._done: Event | None = None  # made when somebody waits
+        self.is_finished = False
 
     @property
     def exception(self) -> BaseException | None:
@@ -48,7 +50,7 @@ class Call(Generic[T]):
     @property
     def return_value(self) -> T:
         """What it returned. Raises NotSuccessful, from what the call raised, if there is nothing."""
-        if self._done is not True:
+        if not self.is_finished:
             raise NotSuccessful(f"{self!r} has not finished: there is no return value yet. Use get().")
         if self._error is not None:
             raise NotSuccessful(f"{self!r} raised {self._error!r}.") from self._error
@@ -56,14 +58,13 @@ class Call(Generic[T]):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds (None: for ever); say whether it has finished."""
-        if self._done is False:
-            self._done = Event()
-        event = self._done
-        return event is True or event.wait(timeout)
+        with _one_at_a_time:
+            done = self._done = Event() if self._done is None else self._done
+        return self.is_finished or done.wait(timeout)  # in this order: it may finish meanwhile, in its own thread
 
     def get(self, timeout: float | None = None) -> T:
         """Wait, then return what it returned or raise what it raised. Raises WaitTimeout."""
-        if self._done is not True and not self.wait(timeout):
+        if not self.wait(timeout):
             raise WaitTimeout(f"{self!r} did not finish within {timeout} s: it goes on.")
         if self._error is not None:
             raise self._error
@@ -78,12 +79,14 @@ class Call(Generic[T]):
                 self._value = context.run(self._function, *self._arguments, **self._keywords)  # type: ignore[union-attr]
         except BaseException as error:  # noqa: BLE001  (SystemExit in a bare greenlet ends the web server)
             self._error = error
+            if _interrupt.has_come(error):
+                _interrupt.pass_on(error)
 
     def finish(self) -> None:
-        done, self._done = self._done, True
+        self.is_finished = True
         self._arguments, self._keywords = (), None
-        if done is not False:
-            done.set()  # type: ignore[union-attr]
+        if self._done is not None:
+            self._done.set()
         elif self._error is not None:
             log.error("%r raised, and nobody waits for it", self, exc_info=self._error)
 

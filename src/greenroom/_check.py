@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,8 +36,20 @@ def function(func: Any, *, takes_context: bool) -> None:
             f"{name} cannot be a task: calling it only makes a coroutine or generator, and runs nothing. Use a plain "
             "def; under gevent it waits without blocking."
         )
-    if takes_context and next(iter(inspect.signature(func).parameters), None) != "context":
-        raise InvalidTask(f"{name} takes_context, so its first parameter must be called `context`.")
+    if takes_context and not _begins_with_context(func):
+        raise InvalidTask(
+            f"{name} takes_context, so its first parameter must be called `context`, and be positional: "
+            f"def {func.__name__}(context, ...)."
+        )
+
+
+def _begins_with_context(func: Callable[..., Any]) -> bool:
+    first = next(iter(inspect.signature(func).parameters.values()), None)
+    return (
+        first is not None
+        and first.name == "context"
+        and first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
+    )
 
 
 def arguments(func: Callable[..., Any], name: str, *, takes_context: bool) -> Callable[..., object]:
@@ -72,6 +84,16 @@ def name(kind: str, value: object) -> None:
         raise InvalidOption(
             f"{kind}={value!r} is not a name: use 1 to {LONGEST_NAME} printable characters, such as {kind}='mail'."
         )
+
+
+def names(kind: str, value: Iterable[str]) -> tuple[str, ...]:
+    """Several names; one alone is refused, for its letters would be taken for names."""
+    if isinstance(value, str):
+        raise InvalidOption(f"{kind}={value!r} is one str, and not several: write {kind}=[{value!r}].")
+    several = tuple(value)
+    for each in several:
+        name(kind, each)
+    return several
 
 
 def whole(kind: str, value: object, least: int, most: int) -> None:

@@ -6,6 +6,7 @@ into the volatile store only when it has to wait there, to be tried again later.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,15 +15,17 @@ from greenroom import context, signals
 from greenroom._as_is import CallCodec
 from greenroom._attempt import Attempt
 from greenroom.clock import Clock
+from greenroom.errors import StoreError
 from greenroom.job import Job
 from greenroom.lanes import Lane
-from greenroom.outcome import Cancelled, Failed, Outcome, Succeeded
+from greenroom.outcome import Cancelled, Failed, Outcome, Retried, Succeeded
 from greenroom.result import Side, TaskResult
 
 if TYPE_CHECKING:
     from greenroom.task import Task
 
 T = TypeVar("T")
+log = logging.getLogger("greenroom")
 
 KEEP = 10_000  # finished ones that are remembered, of those that were asked for
 
@@ -39,8 +42,8 @@ class FleetingAttempt(Attempt):
         self.task = task
         self.outcome = None
         self.progress_made = None
+        self.told = None
         self._home = home
-        self._stop = None
         self._greenlet = None
         self._args = args
         self._kwargs = kwargs
@@ -111,7 +114,10 @@ class FleetingResult(TaskResult[T]):
         return super().return_value
 
     def wait(self, timeout: float | None = None) -> TaskResult[T]:
-        return self if self._attempt.is_final else super().wait(timeout)
+        if self._attempt.is_final:
+            self._stored = None  # what it was when it was last looked at
+            return self
+        return super().wait(timeout)
 
 
 class Fleeting:
@@ -124,11 +130,13 @@ class Fleeting:
         codec: CallCodec,
         clock: Clock,
         make: Callable[..., Job],
+        started: Callable[[Attempt], None],
         settled: Callable[[Job], None],
         put_off: Callable[[Job], None],
     ) -> None:
         self.codec = codec
         self.clock = clock
+        self.started = started
         self._lanes = lanes
         self._make = make
         self._settled = settled
@@ -166,7 +174,14 @@ class Fleeting:
         else:
             job = attempt.job_after(attempt.job, now)
             del self._asked_for[job.id]
+            self._try_again(attempt, job)
+
+    def _try_again(self, attempt: Attempt, job: Job) -> None:
+        try:
             self._put_off(job)
+        except StoreError as error:  # the room has stopped meanwhile
+            log.warning("volatile job %s of %s was to be tried again, and is lost: %s", job.id, job.task, error)
+        if type(attempt.outcome) is Retried:
             self._settled(job)
 
     def save(self, attempt: Attempt) -> None:

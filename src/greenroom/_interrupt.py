@@ -7,26 +7,27 @@ the task it is a failure like another; raised by the signal it is meant for the 
 from __future__ import annotations
 
 import signal
-import threading
+from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 from gevent import get_hub
 
 _came = False
+_rooms: set[object] = set()
 
 
-def listen() -> None:
+def listen(room: object) -> None:
     """Note SIGINT before Python's own handler raises. A handler of the user's own is left as it is."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _note)
+    _rooms.add(room)
+    _replace(signal.default_int_handler, _note)
 
 
-def unlisten() -> None:
-    """Give Python its handler back."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGINT) is _note:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def unlisten(room: object) -> None:
+    """Give Python its handler back, once no room runs any more."""
+    _rooms.discard(room)
+    if not _rooms:
+        _replace(_note, signal.default_int_handler)
 
 
 def has_come(error: BaseException) -> bool:
@@ -45,3 +46,9 @@ def _note(signal_number: int, frame: FrameType | None) -> None:
     global _came  # noqa: PLW0603
     _came = True
     signal.default_int_handler(signal_number, frame)
+
+
+def _replace(old: Any, new: Any) -> None:
+    if signal.getsignal(signal.SIGINT) is old:
+        with suppress(ValueError):  # signals are a matter of the main thread alone
+            signal.signal(signal.SIGINT, new)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -27,6 +28,7 @@ from greenroom.stores.base import Claim, Store
 log = logging.getLogger("greenroom")
 
 SAFETY_NET = 30.0
+AHEAD = 20_000  # microseconds: scheduled jobs are claimed so long before they are due, and held until they are
 
 
 class Runner:
@@ -40,7 +42,7 @@ class Runner:
         codec: Any,
         clock: Clock,
         find_task: Callable[[str], Any],
-        started: Callable[[Job], None],
+        started: Callable[[Attempt], None],
         settled: Callable[[Job], None],
     ) -> None:
         self.attempts: dict[int, Attempt] = {}
@@ -51,7 +53,7 @@ class Runner:
         self.codec = codec
         self.clock = clock
         self._find_task = find_task
-        self._started = started
+        self.started = started
         self._settled = settled
         self.is_running = False
         self._ended: list[Attempt] = []
@@ -60,12 +62,14 @@ class Runner:
         # Lanes of which the store may hold ready jobs; of the others it is known to hold none.
         self._backlog = set(lanes)
         self._next_due: int | None = None
+        self._ahead = AHEAD if clock.passes else 0
         self._saved: dict[int, float] = {}
+        self._looked_at = -inf
         clock.watch(self.wake)
 
     def start(self) -> None:
         self.is_running = True
-        self._backlog = set(self._lanes)
+        self._look_everywhere()
         self.service.start()
         self.recorder.start()
 
@@ -76,12 +80,12 @@ class Runner:
 
     def wake(self) -> None:
         """Look at the store now: something may be ready that was not put there through this runner."""
-        self._backlog = set(self._lanes)
+        self._look_everywhere()
         self.service.wake()
 
     def has_backlog(self) -> bool:
-        """Whether ready jobs may be waiting in the store."""
-        return bool(self._backlog)
+        """Whether ready jobs may be waiting in the store, to be run here."""
+        return self.is_running and bool(self._backlog)
 
     def slot_freed(self, lane: str) -> None:
         if lane in self._backlog:
@@ -112,16 +116,18 @@ class Runner:
     def disown(self) -> None:
         """Release what did not end even so, in the store alone: whatever it comes to later is fenced off."""
         self.recorder.stop()
+        self._record()  # what it did not get round to, for trouble in the store
         for attempt in list(self.attempts.values()):
             log.warning("task %s (job %s) does not end: given back while it runs", attempt.job.task, attempt.job.id)
-            self._store.swap(attempt.job, attempt.job.after(Released(self.clock.now()), self.clock.now()))
+            now = self.clock.now()
+            self._store.swap(attempt.job, attempt.job.after(attempt.told or Released(now), now))
 
     def cancel(self, job: Job, reason: str) -> bool:
         """Call a job off: at once if it waits, at its next chance to end if it runs here."""
         attempt = self.attempts.get(job.id)
         if attempt is not None:
             attempt.stop(Cancelled(reason))
-            return True
+            return attempt.outcome is None
         if job.status is not Status.READY:
             return False
         new = job.after(Cancelled(reason), self.clock.now())
@@ -137,8 +143,9 @@ class Runner:
         self._saved[attempt.job.id] = now
         job = attempt.job
         new = job._replace(progress=attempt.progress_made, version=job.version + 1)
-        if self._store.swap(job, new):
-            attempt.job = new
+        with suppress(StoreError):  # people look at it, and it comes again: no reason for the task to fail
+            if self._store.swap(job, new):
+                attempt.job = new
 
     def _can_take(self, job: Job) -> bool:
         return (
@@ -159,8 +166,10 @@ class Runner:
             raise
         except BaseException:
             # Killed while it waited: the job may be on disk or not. What is stored first is swapped after it.
-            self._store.swap(claimed, claimed.after(Released(claimed.run_after), claimed.run_after))
-            self.wake()
+            try:
+                self._store.swap(claimed, claimed.after(Released(claimed.run_after), claimed.run_after))
+            finally:
+                self.wake()  # even if killed again: the claim comes behind the swap
             raise
         finally:
             lane.reserve(-1)
@@ -170,34 +179,41 @@ class Runner:
         now = self.clock.now()
         for job in jobs:
             if job.run_after <= now:
-                self._backlog.add(job.lane)
-                self.service.wake()
+                if job.lane not in self._backlog:  # else it is known that there is work, and only slots are awaited
+                    self._backlog.add(job.lane)
+                    self.service.wake()
             elif self._next_due is None or job.run_after < self._next_due:
                 self._next_due = job.run_after
                 self.service.wake()
 
     def _turn(self) -> float | None:
         now = self.clock.now()
-        if self._next_due is not None and self._next_due <= now:
+        if self._next_due is not None and self._next_due <= now + self._ahead:
+            self._next_due = None  # from here on the backlog says so, which waits for a slot if need be
             self._backlog = set(self._lanes)
+        if self.clock.monotonic() - self._looked_at >= SAFETY_NET:
+            self._look_everywhere()
         slots = {name: lane.room for name, lane in self._lanes.items() if name in self._backlog and lane.room}
         if slots:
             self._claim(now, slots)
         if self._next_due is None:
             return SAFETY_NET
-        return min(SAFETY_NET, max(0.0, (self._next_due - self.clock.now()) / SECOND))
+        return min(SAFETY_NET, max(0.0, (self._next_due - self._ahead - self.clock.now()) / SECOND))
 
     def _claim(self, now: int, slots: dict[str, int]) -> None:
         # What goes beyond the slots is left to those who enqueue while we ask: short jobs end before we know.
         held = {lane: max(0, number - self._lanes[lane].ahead) for lane, number in slots.items()}
         self._reserve(held, 1)
-        self._backlog -= set(slots)  # before asking: what is added while we ask counts anew
+        # Before asking: what is added while we ask counts anew.
+        self._backlog -= set(slots)
+        due, self._next_due = self._next_due, None
         try:
-            jobs, self._next_due = self._store.claim(Claim(now, slots))
+            jobs, due = self._store.claim(Claim(now, slots, self._ahead))
         except BaseException:
             self._backlog |= set(slots)
             raise
         finally:
+            self._next_due = min((moment for moment in (due, self._next_due) if moment is not None), default=None)
             self._reserve(held, -1)
             for lane in held:
                 self._lanes[lane].freed()  # the other side may have found no room meanwhile
@@ -206,6 +222,10 @@ class Runner:
             self._begin(job)
         self._backlog |= {lane for lane, left in slots.items() if not left}
 
+    def _look_everywhere(self) -> None:
+        self._backlog = set(self._lanes)
+        self._looked_at = self.clock.monotonic()
+
     def _reserve(self, slots: Mapping[str, int], sign: int) -> None:
         for lane, number in slots.items():
             self._lanes[lane].reserve(sign * number)
@@ -213,8 +233,24 @@ class Runner:
     def _begin(self, job: Job) -> None:
         attempt = Attempt(job, self._find_task(job.task), self)
         self.attempts[job.id] = attempt
-        self._lanes[job.lane].start(attempt)
-        self._started(job)
+        early = job.run_after - self.clock.now()
+        if early > 0 and self._ahead:
+            self._hold(attempt, early / SECOND)
+        else:
+            self._lanes[job.lane].start(attempt)
+
+    def _hold(self, attempt: Attempt, seconds: float) -> None:
+        """Keep a job that was claimed ahead, and its slot, until it is due."""
+        self._lanes[attempt.job.lane].reserve(1)
+        self._hub.loop.update_now()  # else the timer is early by the age of the loop's clock
+        timer = self._hub.loop.timer(seconds)
+        timer.start(self._release, attempt, timer)
+
+    def _release(self, attempt: Attempt, timer: Any) -> None:
+        timer.close()
+        lane = self._lanes[attempt.job.lane]
+        lane.reserve(-1)
+        lane.start(attempt)
 
     def settle(self, attempt: Attempt) -> None:
         """Have the attempt's outcome recorded, together with the others that end meanwhile."""
@@ -276,7 +312,8 @@ class Runner:
         self._forget(attempt)
         if new.status is Status.READY:
             self._notice([new])
-        self._settled(new)
+        if type(attempt.outcome) is not Released:
+            self._settled(new)
 
     def _drop(self, attempts: list[Attempt], reason: str) -> None:
         for attempt in attempts:
@@ -285,5 +322,5 @@ class Runner:
 
     def _forget(self, attempt: Attempt) -> None:
         self.attempts.pop(attempt.job.id, None)
-        if attempt.progress_made is not None:
+        if self._saved:
             self._saved.pop(attempt.job.id, None)

@@ -6,14 +6,14 @@ arguments are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from gevent.event import Event
 
 from greenroom import signals
 from greenroom._as_is import CallCodec
-from greenroom._attempt import storable
+from greenroom._attempt import Attempt, storable
 from greenroom._fleeting import Fleeting, FleetingResult
 from greenroom._ids import Ids
 from greenroom._janitor import Janitor
@@ -27,7 +27,7 @@ from greenroom.lanes import Lane
 from greenroom.outcome import Cancelled
 from greenroom.result import TaskResult
 from greenroom.stores import Store
-from greenroom.task import Prepared, Task
+from greenroom.task import Task
 
 _LOOK_AGAIN = 1.0  # seconds between looks at a job that may be running in another process
 
@@ -53,7 +53,7 @@ class Side:
         self._clock = clock
         self._sender = sender
         self._ids = Ids(0)
-        self._waits: dict[int, Event] = {}
+        self._waits: dict[int, list[Event]] = {}  # by job, of each who waits for it
         self.runner = Runner(
             store,
             lanes=lanes,
@@ -81,15 +81,21 @@ class Side:
 
     def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
         """Make a job, store it and see that it runs; returns when it is stored."""
-        job = self._make(task, args, kwargs)
+        job = self.make(task, args, kwargs)
         self.runner.add_one(job)
-        return self._enqueued(job)
+        return self.enqueued(job)
 
-    def enqueue_many(self, calls: Sequence[Prepared]) -> list[TaskResult[Any]]:
-        """The same for many, in one transaction: all or none."""
-        jobs = [self._make(*call) for call in calls]
-        self.runner.add(jobs)
-        return [self._enqueued(job) for job in jobs]
+    def make(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job:
+        """A job that is nowhere yet. Raises InvalidArguments or InvalidPayload."""
+        task.check(args, kwargs)
+        return self._new_job(task, args, kwargs, self._clock.now(), capture())
+
+    def enqueued(self, job: Job) -> TaskResult[Any]:
+        """Tell that the job is stored; the result is for whoever enqueued it."""
+        result: TaskResult[Any] = TaskResult(self, job)
+        if signals.task_enqueued.receivers:
+            signals.emit(signals.task_enqueued, self._sender, result=result)
+        return result
 
     def get(self, job_id: int) -> Job:
         """The job as it is now, with the progress of what runs here. Raises UnknownResult."""
@@ -106,23 +112,25 @@ class Side:
         job = self.get(job_id)
         if job.is_finished:
             return job
-        event = self._waits.setdefault(job_id, Event())
-        while True:
-            job = self.get(job_id)  # again: it may have finished before there was anybody to wake
-            if job.is_finished or (timeout is not None and timeout <= 0):
-                self._waits.pop(job_id, None)
-                return job
-            step = _LOOK_AGAIN if timeout is None else min(_LOOK_AGAIN, timeout)
-            if not event.wait(step) and timeout is not None:
-                timeout -= step
+        event = Event()  # each has its own: one who gives up must not keep the others from being woken
+        waits = self._waits.setdefault(job_id, [])
+        waits.append(event)
+        try:
+            while True:
+                job = self.get(job_id)  # again: it may have finished before there was anybody to wake
+                if job.is_finished or (timeout is not None and timeout <= 0):
+                    return job
+                step = _LOOK_AGAIN if timeout is None else min(_LOOK_AGAIN, timeout)
+                if not event.wait(step) and timeout is not None:
+                    timeout -= step
+        finally:
+            waits.remove(event)
+            if not waits and self._waits.get(job_id) is waits:
+                del self._waits[job_id]
 
     def cancel(self, job_id: int, reason: str) -> bool:
         """Call a job off; False if it has finished, or runs in another process."""
         return self.runner.cancel(self.get(job_id), storable(reason))
-
-    def _make(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job:
-        task.check(args, kwargs)
-        return self._new_job(task, args, kwargs, self._clock.now(), capture())
 
     def _new_job(
         self,
@@ -146,24 +154,18 @@ class Side:
             context,
         )
 
-    def _enqueued(self, job: Job) -> TaskResult[Any]:
-        result: TaskResult[Any] = TaskResult(self, job)
-        if signals.task_enqueued.receivers:
-            signals.emit(signals.task_enqueued, self._sender, result=result)
-        return result
-
-    def _started(self, job: Job) -> None:
+    def _started(self, attempt: Attempt) -> None:
         if signals.task_started.receivers:
-            signals.emit(signals.task_started, self._sender, result=TaskResult(self, job))
+            signals.emit(signals.task_started, self._sender, result=TaskResult(self, attempt.job))
 
     def _settled(self, job: Job) -> None:
+        """Tell of a job that has finished, or is to be retried."""
         if job.is_finished:
-            event = self._waits.pop(job.id, None)
-            if event is not None:
+            for event in self._waits.pop(job.id, ()):
                 event.set()
             if signals.task_finished.receivers:
                 signals.emit(signals.task_finished, self._sender, result=TaskResult(self, job))
-        elif job.errors and signals.task_retried.receivers:
+        elif signals.task_retried.receivers:
             signals.emit(signals.task_retried, self._sender, result=TaskResult(self, job))
 
     def _rescued(self, job: Job) -> None:
@@ -182,6 +184,7 @@ class VolatileSide(Side):
             codec=self.codec,
             clock=self._clock,
             make=self._make_running,
+            started=self._started,
             settled=self._settled,
             put_off=lambda job: self.runner.add([job]),
         )
@@ -192,9 +195,8 @@ class VolatileSide(Side):
             return super().enqueue(task, args, kwargs)
         task.check(args, kwargs)
         attempt = self.fleeting.run(task, args, kwargs)
-        if signals.task_enqueued.receivers or signals.task_started.receivers:
-            self._enqueued(attempt.job)
-            self._started(attempt.job)
+        if signals.task_enqueued.receivers:
+            self.enqueued(attempt.job)
         return FleetingResult(self, attempt)
 
     def get(self, job_id: int) -> Job:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from gevent import monkey
 from gevent.lock import RLock
@@ -20,10 +20,10 @@ from greenroom._backstage import SIZES, Backstage
 from greenroom._call import Call
 from greenroom._side import Side, VolatileSide
 from greenroom.backoff import Backoff, exponential
-from greenroom.clock import Clock, SystemClock, When, as_span
+from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
 from greenroom.errors import InvalidOption, InvalidTask, NotRunning, UnknownResult
-from greenroom.job import Status
+from greenroom.job import Job, Status
 from greenroom.lanes import Lane
 from greenroom.result import TaskResult
 from greenroom.stores import MemoryStore, store_at
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _VOLATILE = "v"
-_TOO_LONG = 20  # digits, for an id of 63 bits
+_LAST_ID = (1 << 63) - 1
 
 log = logging.getLogger("greenroom")
 
@@ -109,7 +109,7 @@ class Greenroom:
                 accept=_check.arguments(func, full_name, takes_context=takes_context),
                 room=self,
                 name=full_name if name is None else name,
-                aliases=tuple(names),
+                aliases=_check.names("names", names),
                 queue_name=queue_name,
                 priority=priority,
                 max_attempts=max_attempts,
@@ -139,20 +139,22 @@ class Greenroom:
     def enqueue_many(self, calls: Iterable[Prepared]) -> list[TaskResult[Any]]:
         """Enqueue calls made by `task.prepare(...)`: all the durable ones in one transaction, or none of them."""
         backstage = self._open()
-        prepared = list(calls)
-        results: dict[int, TaskResult[Any]] = {}
+        made: list[tuple[Side, Job]] = []
+        for call in calls:  # all of them are made before any is stored: what is refused leaves nothing behind
+            side = backstage.durable if call.task.durable else backstage.volatile
+            made.append((side, side.make(*call)))
         for side in backstage.sides:
-            mine = [(n, call) for n, call in enumerate(prepared) if call.task.durable is (side is backstage.durable)]
-            made = side.enqueue_many([call for _, call in mine])
-            results.update(zip((n for n, _ in mine), made, strict=True))
-        return [results[n] for n in range(len(prepared))]
+            if jobs := [job for its_side, job in made if its_side is side]:
+                side.runner.add(jobs)
+        return [side.enqueued(job) for side, job in made]
 
     def get_result(self, result_id: str) -> TaskResult[Any]:
         """The result of that id. Raises UnknownResult if there is none, or it was pruned."""
         backstage = self._open()
         side = backstage.volatile if result_id.startswith(_VOLATILE) else backstage.durable
         digits = result_id.removeprefix(side.prefix)
-        if not (digits.isascii() and digits.isdigit() and len(digits) < _TOO_LONG):
+        is_number = digits.isascii() and digits.isdigit() and len(digits) <= len(str(_LAST_ID))
+        if not is_number or int(digits) > _LAST_ID:
             raise UnknownResult(f"{result_id!r} is not the id of a result: use what `result.id` gave.")
         return TaskResult(side, side.get(int(digits)))
 
@@ -175,17 +177,20 @@ class Greenroom:
         """How many durable jobs there are of each status."""
         return self._open().durable.store.counts()
 
-    def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+    def spawn(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Run any callable in the background, now: volatile, nothing is stored. The context is copied."""
         call = Call(copy_context(), function, args, kwargs)
         (self._backstage or self._set_up()).call(call)
         return call
 
-    def spawn_later(self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Call[T]:
-        """Run any callable in so many seconds, if the process still lives then."""
+    def spawn_later(self, seconds: When, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+        """Run any callable in so many seconds (a timedelta and an aware datetime will do as well), if the process
+        still lives then."""
         _check.when("seconds", seconds)
+        now = self._clock.now()
+        delay = cast("int", moment_of(seconds, now)) - now
         call = Call(copy_context(), function, args, kwargs)
-        (self._backstage or self._set_up()).call_later(seconds, call)
+        (self._backstage or self._set_up()).call_later(max(0, delay) / SECOND, call)
         return call
 
     def current(self) -> Attempt:
@@ -204,7 +209,7 @@ class Greenroom:
             )
         self._open().start()
         self._is_started = True
-        _interrupt.listen()
+        _interrupt.listen(self)
 
     def stop(self, drain: float = 30.0) -> None:
         """Stop claiming, let what runs end for up to `drain` seconds, and give back the rest at no cost to it.
@@ -218,8 +223,10 @@ class Greenroom:
         with self._lock:
             if self._backstage is backstage:
                 self._backstage, self._opened, self._is_started = None, None, False
-                backstage.close()
-                _interrupt.unlisten()
+                try:
+                    backstage.close()
+                finally:
+                    _interrupt.unlisten(self)
 
     @property
     def url(self) -> str:

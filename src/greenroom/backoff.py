@@ -35,7 +35,8 @@ class Backoff:
             ("jitter", 0, 1),
         ):
             value = getattr(self, name)
-            if not least <= value <= most:  # also catches NaN
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not least <= value <= most:  # also catches NaN
                 message = f"backoff {name}={value!r} is out of range: use a number from {least} to {most:g}."
                 raise InvalidOption(message)
 
@@ -44,7 +45,7 @@ class Backoff:
         try:
             grown = self.first * self.factor ** (attempt - 1) + self.step * (attempt - 1)
         except OverflowError:
-            grown = self.cap
+            grown = self.cap if self.first else self.step * (attempt - 1)
         return min(grown, self.cap) * (1 + self.jitter * (2 * draw() - 1))
 
 

@@ -42,7 +42,12 @@ def moment_of(when: When | None, now: int) -> int | None:
 
 
 class Clock(Protocol):
-    """Wall time for what is stored, monotonic time for what is measured."""
+    """Wall time for what is stored, monotonic time for what is measured.
+
+    `passes` says whether its time goes by of itself, so that one can wait for a moment with a timer.
+    """
+
+    passes: bool
 
     def now(self) -> int:
         """Microseconds since 1970, UTC."""
@@ -57,6 +62,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock."""
 
+    passes = True
+
     def now(self) -> int:
         return time.time_ns() // 1000
 
@@ -69,6 +76,8 @@ class SystemClock:
 
 class ManualClock:
     """A clock that stands still until it is told to move: for tests."""
+
+    passes = False
 
     def __init__(self, start: datetime = datetime(2030, 1, 1, 12, tzinfo=UTC)) -> None:
         self._now = as_moment(start)

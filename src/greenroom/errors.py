@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+_CENTURY = timedelta(days=365 * 100).total_seconds()
+
 
 class GreenroomError(Exception):
     """Anything that greenroom itself raises."""
@@ -88,7 +90,7 @@ class Retry(Verdict):
 
     def __init__(self, reason: str = "", *, after: timedelta | float | None = None) -> None:
         super().__init__(reason or "retry asked for by the task")
-        self.after = after
+        self.after = None if after is None else _length("Retry", after)
 
 
 class Snooze(Verdict):
@@ -96,7 +98,7 @@ class Snooze(Verdict):
 
     def __init__(self, after: timedelta | float) -> None:
         super().__init__(f"snoozed for {after}")
-        self.after = after
+        self.after = _length("Snooze", after)
 
 
 class Cancel(Verdict):
@@ -104,3 +106,11 @@ class Cancel(Verdict):
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason or "cancelled by the task")
+
+
+def _length(verdict: str, after: timedelta | float) -> timedelta | float:
+    # Refused where it is written, in the task: whoever judges the attempt could make nothing of it.
+    seconds = after.total_seconds() if isinstance(after, timedelta) else after
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < _CENTURY:
+        raise InvalidOption(f"{verdict}: after={after!r} is no length of time: use a timedelta or seconds, 0 or more.")
+    return after

@@ -78,17 +78,17 @@ class Job(NamedTuple):
         return self.status is not _READY and self.status is not _RUNNING
 
     def claimed(self, worker: int, now: int) -> Job:
-        """Taken by a worker: one more attempt begins."""
+        """Taken by a worker: one more attempt begins, when it is due."""
         moving = (
             _RUNNING,
             self.attempt + 1,
             self.version + 1,
             worker,
-            now,
+            now if now > self.run_after else self.run_after,
             self.finished_at,
             self.errors,
             self.result,
-            self.progress,
+            None,
             None,
         )
         return _new(Job, self[:11] + moving)

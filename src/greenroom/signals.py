@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 
 from blinker import NamedSignal
+from gevent import Timeout
 
 log = logging.getLogger("greenroom")
 
@@ -25,5 +26,5 @@ def emit(signal: NamedSignal, sender: object, **details: object) -> None:
     for receiver in signal.receivers_for(sender):
         try:
             receiver(sender, **details)
-        except Exception:
+        except (Exception, Timeout):  # a Timeout is no Exception, and a receiver's own would end the recorder
             log.exception("a receiver of %s raised: %r", signal.name, receiver)

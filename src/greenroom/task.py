@@ -60,8 +60,6 @@ class Task(Generic[P, T]):
 
     def __post_init__(self) -> None:
         _check.name("name", self.name)
-        for alias in self.aliases:
-            _check.name("names", alias)
         _check.name("queue_name", self.queue_name)
         _check.whole("priority", self.priority, -100, 100)
         _check.whole("max_attempts", self.max_attempts, 1, 10_000)
@@ -74,7 +72,7 @@ class Task(Generic[P, T]):
                 _check.when(kind, getattr(self, kind))
         _check.flag("durable", self.durable)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function, here and now."""
         return self.func(*args, **kwargs)
 
@@ -102,14 +100,14 @@ class Task(Generic[P, T]):
         }
         return replace(self, **{option: value for option, value in given.items() if value is not None})  # type: ignore[arg-type]
 
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult[T]:
+    def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult[T]:
         """Have it run in the background. When this returns, a durable task's job is on disk.
 
         Raises InvalidArguments, InvalidPayload, or StoreError if it could not be stored.
         """
         return self.room.enqueue(self, args, kwargs)
 
-    def prepare(self, *args: P.args, **kwargs: P.kwargs) -> Prepared:
+    def prepare(self, /, *args: P.args, **kwargs: P.kwargs) -> Prepared:
         """A call for `room.enqueue_many`."""
         return Prepared(self, args, kwargs)
 

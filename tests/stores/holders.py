@@ -33,7 +33,7 @@ class ProcessThatHolds:
         self._command = [sys.executable, __file__, what, str(path)]
 
     def __enter__(self):
-        # Pipes as the system makes them: patched ones cannot be closed in the event loop.
+        # Pipes as the system makes them: patched ones cannot be written to in the event loop.
         told, self._tell = os.pipe()
         self._hear, said = os.pipe()
         self._process = subprocess.Popen(self._command, stdin=told, stdout=said)
@@ -47,7 +47,7 @@ class ProcessThatHolds:
     def let_go(self):
         if not self._is_told:
             self._is_told = True
-            os.close(self._tell)
+            os.write(self._tell, b"let go\n")
 
     def is_held(self):
         return not self._is_told and not self._says_more()
@@ -61,6 +61,7 @@ class ProcessThatHolds:
 
     def __exit__(self, *error):
         self.let_go()
+        os.close(self._tell)
         os.close(self._hear)
         assert self._process.wait(10) == 0
 

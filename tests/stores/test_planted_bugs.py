@@ -62,9 +62,11 @@ def test_without_a_planted_bug_it_passes(plant, tmp_path):
         pytest.param("claim", "AND lane = :lane", "", id="claim ignores the lane"),
         pytest.param("claim", "ORDER BY priority DESC, id", "ORDER BY id", id="claim ignores the priority"),
         pytest.param("claim", "note = NULL", "note = note", id="claim keeps the note"),
-        pytest.param("promote", "run_after <= :now", "run_after < :now", id="promote is late by one"),
+        pytest.param("promote", "run_after <= :until", "run_after < :until", id="promote is late by one"),
         pytest.param("next_due", "ORDER BY run_after", "ORDER BY id", id="next_due is not the earliest"),
         pytest.param("insert", "INSERT", "INSERT OR IGNORE", id="a second job of one id is dropped in silence"),
+        pytest.param("insert_fresh", "INSERT", "INSERT OR IGNORE", id="so is a second one that is new"),
+        pytest.param("finish", "AND job.version = new.old_version", "", id="success ignores the version"),
         pytest.param("prunable", "ORDER BY id", "ORDER BY id DESC", id="prune takes the newest first"),
         pytest.param("expired", "OR worker NOT IN", "AND worker NOT IN", id="a closed worker's jobs are lost"),
     ],
@@ -89,6 +91,9 @@ def test_a_store_that_never_lets_a_lease_run_out_is_caught(plant, machine, monke
 
 
 def test_a_store_that_lets_both_of_two_swaps_win_is_caught(plant, machine, monkeypatch):
-    monkeypatch.setattr(_ledger, "_without_twins", lambda requests: [requests])
+    def with_twins(requests):
+        return [[(request, old, new) for request in requests for old, new in request.changes]]
+
+    monkeypatch.setattr(_ledger, "_without_twins", with_twins)
     with pytest.raises(AssertionError):
         machine.runTest()

@@ -4,9 +4,14 @@ import sqlite3
 
 import pytest
 
-from greenroom.stores._rows import sql, sql_of_rows
+from greenroom.stores._rows import sql
 
 BY_ID = "SEARCH job USING INTEGER PRIMARY KEY"
+
+
+def of_rows(verb, columns):
+    row = f"({', '.join('?' * columns)})"
+    return sql(verb).replace("{rows}", f"{row}, {row}, {row}")
 
 
 class Anything(dict):
@@ -32,7 +37,8 @@ def connection():
         pytest.param(sql("next_due"), ["SCAN job USING INDEX job_scheduled"], id="next_due"),
         pytest.param(sql("expired"), ["SCAN job USING INDEX job_running"], id="expired"),
         pytest.param(sql("bury"), ["SEARCH job USING INDEX job_running (worker=?)"], id="bury"),
-        pytest.param(sql_of_rows("swap", 4, 18), [BY_ID], id="swap"),
+        pytest.param(of_rows("swap", 18), [BY_ID], id="swap"),
+        pytest.param(of_rows("finish", 5), [BY_ID], id="finish"),
         pytest.param(sql("find"), [BY_ID], id="find"),
         pytest.param(sql("prunable"), [BY_ID], id="prunable"),
         pytest.param(sql("prune"), [BY_ID], id="prune"),

@@ -146,6 +146,7 @@ class GreenletLane:
             self._running_calls += 1
             work.run()
             self._running_calls -= 1
+            self.freed()
         self._finishing += 1
         work.finish()
         self._finishing -= 1

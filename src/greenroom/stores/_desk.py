@@ -20,9 +20,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 from gevent import get_hub, getcurrent
 
 from greenroom._native import allocate_lock, get_ident, start_new_thread
+from greenroom.clock import SystemClock
 from greenroom.errors import StoreUnavailable
 
 BATCH = 1000
+BUDGET = 0.002  # seconds of each loop turn for those who wake and go on
 
 A = TypeVar("A")
 log = logging.getLogger("greenroom.store")
@@ -73,7 +75,9 @@ class Desk:
         self._ended.acquire()
         self._closing = False
         self._is_over = False
+        self._clock = SystemClock()
         self._hub = get_hub()
+        self._next_turn = self._hub.loop.timer(0)
         self._home = get_ident()
         self._doorbell = self._hub.loop.async_()
         self._doorbell.start(self._deliver)
@@ -83,10 +87,24 @@ class Desk:
         """Wait for the answer: parked if this is a greenlet of the desk's own hub, blocked if another thread."""
         if self._closing:
             raise self._closed()
-        if get_ident() == self._home:
-            self._park(request)
-        else:
+        if get_ident() != self._home:
             self._block(request)
+        else:
+            request.greenlet = getcurrent()
+            if request.greenlet is self._hub:
+                raise StoreUnavailable(
+                    f"{self._name} was asked from the event loop itself, which cannot wait. "
+                    "Call it in a greenlet: room.spawn(task.enqueue, ...)."
+                )
+            self._waiting.append(request)
+            if self._bell.locked():
+                self._ring()
+            try:
+                while not request.is_served:
+                    self._hub.switch()
+            finally:
+                # Killed or timed out meanwhile: it may still be served, and nobody must be woken for it.
+                request.greenlet = None
         if request.error is not None:
             raise request.error
         return request.answer
@@ -106,22 +124,6 @@ class Desk:
         self._doorbell.stop()
         self._doorbell.close()
 
-    def _park(self, request: Request[Any]) -> None:
-        request.greenlet = getcurrent()
-        if request.greenlet is self._hub:
-            raise StoreUnavailable(
-                f"{self._name} was asked from the event loop itself, which cannot wait. "
-                "Call it in a greenlet: room.spawn(task.enqueue, ...)."
-            )
-        self._waiting.append(request)
-        self._ring()
-        try:
-            while not request.is_served:
-                self._hub.switch()
-        finally:
-            # Killed or timed out meanwhile: it may still be served, and nobody must be woken for it.
-            request.greenlet = None
-
     def _block(self, request: Request[Any]) -> None:
         request.lock = allocate_lock()
         request.lock.acquire()
@@ -132,9 +134,8 @@ class Desk:
         request.lock.acquire()
 
     def _ring(self) -> None:
-        if self._bell.locked():  # else it rings already
-            with suppress(RuntimeError):  # another thread was quicker
-                self._bell.release()
+        with suppress(RuntimeError):  # it rings already
+            self._bell.release()
 
     def _work(self) -> None:
         timeout = -1 if self._tick is None else self._tick
@@ -164,16 +165,18 @@ class Desk:
         return StoreUnavailable(f"{self._name} is closed: nothing can be stored or read any more.")
 
     def _next_batch(self) -> list[Request[Any]]:
-        batch: list[Request[Any]] = []
-        while self._waiting and len(batch) < BATCH:
-            if isinstance(self._waiting[0], Errand):
-                return batch or [self._waiting.popleft()]
-            batch.append(self._waiting.popleft())
+        take = self._waiting.popleft
+        batch = [take() for _ in range(min(len(self._waiting), BATCH))]
+        if Errand in map(type, batch):
+            first = next(n for n, request in enumerate(batch) if type(request) is Errand)
+            cut = first or 1  # an errand is done by itself
+            self._waiting.extendleft(reversed(batch[cut:]))
+            del batch[cut:]
         return batch
 
     def _serve_all(self, batch: list[Request[Any]]) -> None:
         try:
-            if isinstance(batch[0], Errand):
+            if type(batch[0]) is Errand:
                 batch[0].answer = batch[0].work()
             else:
                 self._serve(batch)
@@ -201,10 +204,12 @@ class Desk:
             log.exception("%s: housekeeping failed, and will be tried again", self._name)
 
     def _deliver(self) -> None:
+        """Wake those who were served, one after the other, for a while; then let the loop turn once."""
+        ends = self._clock.monotonic() + BUDGET
         while self._served:
-            self._hub.loop.run_callback(self._wake, self._served.popleft())
-
-    @staticmethod
-    def _wake(request: Request[Any]) -> None:
-        if request.greenlet is not None:
-            request.greenlet.switch()
+            greenlet = self._served.popleft().greenlet
+            if greenlet is not None:
+                greenlet.switch()
+                if self._clock.monotonic() > ends and self._served:
+                    self._next_turn.start(self._deliver, update=False)
+                    return

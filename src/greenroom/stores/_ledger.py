@@ -19,14 +19,17 @@ from greenroom.stores._desk import Request
 from greenroom.stores._file import FileLock, connect, explain, migrate
 from greenroom.stores._incarnation import Incarnation, forget, is_over
 from greenroom.stores._rows import (
+    FINISH,
+    INSERTS,
+    SWAP,
     Row,
     chunks,
     is_finish,
+    sort_new,
     sql,
     sql_of_rows,
     to_finish,
     to_job,
-    to_row,
     to_swap,
 )
 from greenroom.stores.base import LEASE, Claim, Claimed
@@ -141,7 +144,7 @@ class Ledger:
 
     def claim(self, claim: Claim) -> Claimed:
         connection = self._connected()
-        connection.execute(sql("promote"), {"now": claim.now})
+        connection.execute(sql("promote"), {"until": claim.now + claim.ahead})
         jobs: list[Job] = []
         for lane, slots in claim.slots.items():
             # To SQLite a LIMIT below 0 is no limit.
@@ -173,13 +176,15 @@ class Ledger:
         return self._connected().execute(sql("prune"), {"ids": json.dumps(ids), "before": before}).rowcount
 
     def _transact(self, batch: list[Request[Any]]) -> None:
+        asked: dict[type, list[Any]] = {Add: [], Swap: [], Call: []}
+        for request in batch:
+            asked[type(request)].append(request)
         with self._transaction() as connection:
             self._fence(connection)
-            self._insert(connection, [request for request in batch if type(request) is Add])
-            self._swap(connection, [request for request in batch if type(request) is Swap])
-            for request in batch:
-                if type(request) is Call:
-                    request.answer = request.work()
+            self._insert(connection, asked[Add])
+            self._swap(connection, asked[Swap])
+            for call in asked[Call]:
+                call.answer = call.work()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -214,45 +219,42 @@ class Ledger:
         self._renewed_at = now
 
     def _insert(self, connection: sqlite3.Connection, requests: list[Add]) -> None:
-        now = self._clock.now()
-        for request in requests:
-            request.error = self._not_ours(request.jobs)
-        requests = [request for request in requests if request.error is None]
-        rows = [to_row(job, now) for request in requests for job in request.jobs]
-        for piece in chunks(rows):
-            connection.execute(sql_of_rows("insert", len(piece), len(piece[0])), [*chain.from_iterable(piece)])
+        jobs: list[Job] = []
         for request in requests:
             request.answer = None
-
-    def _not_ours(self, jobs: Sequence[Job]) -> LeaseLost | None:
-        # Made while we lost the lease, and stored after: nobody would know them for lost, or for running.
-        for job in jobs:
-            if job.status is Status.RUNNING and job.worker != self.worker:
-                return LeaseLost(
-                    f"job {job.id} was claimed by worker {job.worker}, and this is worker {self.worker}. "
-                    "Claim it anew."
-                )
-        return None
+            for job in request.jobs:
+                if job.worker is not None and job.worker != self.worker and job.status is Status.RUNNING:
+                    # Made while we lost the lease, and stored after: nobody would know it for lost, or for running.
+                    request.error = LeaseLost(
+                        f"job {job.id} was claimed by worker {job.worker}, and this is worker {self.worker}. "
+                        "Claim it anew."
+                    )
+                    break
+            else:
+                jobs += request.jobs
+        for form, rows in sort_new(jobs, self._clock.now()).items():
+            for statement, values in _in_chunks(INSERTS[form], rows):
+                connection.execute(statement, values)
 
     def _swap(self, connection: sqlite3.Connection, requests: list[Swap]) -> None:
         now = self._clock.now()
+        for request in requests:
+            request.answer = []
         for group in _without_twins(requests):
-            changes = [change for request in group for change in request.changes]
             finishes, others = [], []
-            for old, new in changes:
+            for _, old, new in group:
                 if is_finish(old, new):
                     finishes.append(to_finish(old, new))
                 else:
                     others.append(to_swap(old, new, now))
-            done = self._update(connection, "finish", finishes) | self._update(connection, "swap", others)
-            for request in group:
-                request.answer = [new.id in done for _, new in request.changes]
+            done = self._update(connection, FINISH, finishes) | self._update(connection, SWAP, others)
+            for request, _, new in group:
+                request.answer.append(new.id in done)
 
-    def _update(self, connection: sqlite3.Connection, verb: str, rows: list[Row]) -> set[int]:
+    def _update(self, connection: sqlite3.Connection, form: tuple[str, str], rows: list[Row]) -> set[int]:
         done: set[int] = set()
-        for piece in chunks(rows):
-            statement = sql_of_rows(verb, len(piece), len(piece[0]))
-            done.update(job_id for (job_id,) in connection.execute(statement, [*chain.from_iterable(piece)]))
+        for statement, values in _in_chunks(form, rows):
+            done.update(job_id for (job_id,) in connection.execute(statement, values))
         return done
 
     def _connected(self) -> sqlite3.Connection:
@@ -261,17 +263,24 @@ class Ledger:
         return self._connection
 
 
-def _without_twins(requests: list[Swap]) -> list[list[Swap]]:
+def _in_chunks(form: tuple[str, str], rows: list[Row]) -> Iterator[tuple[str, list[Any]]]:
+    """The statements, with their values, that take all the rows."""
+    verb, row = form
+    for piece in chunks(rows):
+        yield sql_of_rows(verb, len(piece), row), [*chain.from_iterable(piece)]
+
+
+def _without_twins(requests: list[Swap]) -> list[list[tuple[Swap, Job, Job]]]:
     """Groups in which no job comes twice: of two swaps of one job, the second must see what the first did."""
-    groups: list[list[Swap]] = [[]]
+    groups: list[list[tuple[Swap, Job, Job]]] = [[]]
     seen: set[int] = set()
     for request in requests:
-        ids = {new.id for _, new in request.changes}
-        if not seen.isdisjoint(ids):
-            groups.append([])
-            seen.clear()
-        seen |= ids
-        groups[-1].append(request)
+        for old, new in request.changes:
+            if new.id in seen:
+                groups.append([])
+                seen.clear()
+            seen.add(new.id)
+            groups[-1].append((request, old, new))
     return groups
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from greenroom.job import Job, Progress, Status
@@ -18,7 +19,12 @@ STATES = {
     Status.CANCELLED: 5,
 }
 _STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys((READY, SCHEDULED), Status.READY)
+_STATEMENTS = Path(__file__).with_name("sql") / "sqlite"
 _CHUNKS = (256, 64, 16, 4, 1)  # few sizes, so that the statement cache holds them all
+
+# What a new job holds behind its context: not yet claimed, or claimed by whoever enqueues it.
+_READY_TAIL = (Status.READY, 0, 0, None, None, None, (), None, None, None)
+_CLAIMED_HEAD, _CLAIMED_TAIL = (Status.RUNNING, 1, 1), (None, (), None, None, None)
 
 Row = tuple[Any, ...]
 
@@ -32,6 +38,21 @@ def state_of(job: Job, now: int) -> int:
 
 def to_row(job: Job, now: int) -> Row:
     return (*job[:11], state_of(job, now), *_moving(job))
+
+
+def sort_new(jobs: Iterable[Job], now: int) -> dict[str, list[Row]]:
+    """The rows of new jobs, by the form of insertion that fits them."""
+    ready: list[Row] = []
+    claimed: list[Row] = []
+    others: list[Row] = []
+    for job in jobs:
+        if job[11:] == _READY_TAIL and job.expires_at is None:
+            ready.append((*job[:8], *job[9:11], READY if job.run_after <= now else SCHEDULED))
+        elif job[11:14] == _CLAIMED_HEAD and job[16:] == _CLAIMED_TAIL and job.expires_at is None:
+            claimed.append((*job[:8], *job[9:11], *job[14:16]))
+        else:
+            others.append(to_row(job, now))
+    return {"ready": ready, "claimed": claimed, "any": others}
 
 
 def to_swap(old: Job, new: Job, now: int) -> Row:
@@ -79,14 +100,28 @@ def count_statuses(by_state: dict[int, int]) -> dict[Status, int]:
 @cache
 def sql(verb: str) -> str:
     """The text of one statement file."""
-    return (files("greenroom.stores") / "sql" / "sqlite" / f"{verb}.sql").read_text("utf-8")
+    return (_STATEMENTS / f"{verb}.sql").read_text("utf-8")
 
 
 @cache
-def sql_of_rows(verb: str, rows: int, columns: int) -> str:
-    """A statement whose {rows} are that many rows of placeholders."""
-    row = "(" + ", ".join("?" * columns) + ")"
+def sql_of_rows(verb: str, rows: int, row: str) -> str:
+    """A statement whose {rows} are that many times `row`, such as "(?, ?)"."""
     return sql(verb).replace("{rows}", ",\n".join([row] * rows))
+
+
+def marks(columns: int) -> str:
+    """A row of so many placeholders."""
+    return "(" + ", ".join("?" * columns) + ")"
+
+
+# Statements of many rows: the file, and what one of its rows looks like.
+INSERTS = {
+    "ready": ("insert_fresh", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, NULL)"),
+    "claimed": ("insert_fresh", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 2, 1, 1, ?, ?)"),
+    "any": ("insert", marks(21)),
+}
+FINISH = ("finish", marks(5))
+SWAP = ("swap", marks(18))
 
 
 def chunks(rows: list[Row]) -> list[list[Row]]:

@@ -22,10 +22,14 @@ LEASE = 30 * SECOND
 
 
 class Claim(NamedTuple):
-    """What a worker can take on: so many jobs of each lane, among those due at `now`."""
+    """What a worker can take on: so many jobs of each lane, among those due at `now`, or up to `ahead` later.
+
+    To claim ahead takes the disk out of the way of what is to begin on time.
+    """
 
     now: int
     slots: Mapping[str, int]
+    ahead: int = 0
 
 
 class Claimed(NamedTuple):

@@ -85,7 +85,7 @@ class MemoryStore:
         shelf = self._shelf
         with shelf.lock:
             self._fence()
-            self._promote(claim.now)
+            self._promote(claim.now + claim.ahead)
             jobs = [job for lane, slots in claim.slots.items() for job in self._take(lane, slots, claim.now)]
             jobs.sort(key=lambda job: (-job.priority, job.id))
             return Claimed(jobs, shelf.scheduled[0][0] if shelf.scheduled else None)

@@ -103,6 +103,13 @@ class Claiming(Workers):
         clock.advance(0.000001)
         assert take(store, clock.now()) == [job.claimed(store.worker, NOON + SECOND)]
 
+    def test_what_falls_due_soon_can_be_claimed_ahead(self, store: Store, clock: ManualClock) -> None:
+        soon, later = a_job(run_after=NOON + SECOND), a_job(run_after=NOON + SECOND + 1)
+        store.add([later, soon])
+        claimed = store.claim(Claim(clock.now(), {"greenlet": 5}, ahead=SECOND))
+        assert claimed == Claimed([soon.claimed(store.worker, clock.now())], NOON + SECOND + 1)
+        assert store.get(soon.id) == claimed.jobs[0]
+
     def test_what_is_due_is_for_the_claim_to_say(self, store: Store) -> None:
         job = a_job(run_after=NOON + 60 * SECOND)
         store.add([job])

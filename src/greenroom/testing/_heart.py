@@ -25,7 +25,7 @@ class Heart:
         self.longest = 0.0
         self._timer = get_hub().loop.timer(BEAT, BEAT)
         self._felt = 0.0
-        self._awaited: dict[int, Callable[[], object]] = {}
+        self._awaited: list[tuple[int, Callable[[], object]]] = []
 
     def __enter__(self) -> Self:
         self._felt = time.thread_time()
@@ -40,19 +40,20 @@ class Heart:
         self._timer.close()
 
     def at(self, beat: int, then: Callable[[], object]) -> None:
-        """Have something done in the loop itself, at that beat."""
-        self._awaited[beat] = then
+        """Have something done in the loop itself, at that beat, or at the next one if it is past."""
+        self._awaited.append((beat, then))
 
     def wait_for(self, beat: int) -> None:
         reached = Event()
-        self.at(max(beat, self.beats + 1), reached.set)
+        self.at(beat, reached.set)
         reached.wait()
 
     def _beat(self) -> None:
         self._feel()
         self.beats += 1
-        if then := self._awaited.pop(self.beats, None):
-            then()
+        for awaited in [awaited for awaited in self._awaited if awaited[0] <= self.beats]:
+            self._awaited.remove(awaited)
+            awaited[1]()
 
     def _feel(self) -> None:
         now = time.thread_time()

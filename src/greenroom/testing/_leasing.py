@@ -23,6 +23,7 @@ CHANGES: dict[str, Change] = {
     "add claimed": lambda store, _: store.add([a_job().claimed(store.worker, NOON)]),
     "claim": lambda store, _: store.claim(Claim(NOON + LEASE * 2, {"greenlet": 5})),
     "swap": lambda store, job: store.swap(job, job.after(Succeeded(None), NOON)),
+    "swap_all": lambda store, job: store.swap_all([(job, job.after(Succeeded(None), NOON))]),
     "renew": lambda store, _: store.renew(NOON + LEASE * 9),
     "expired": lambda store, _: store.expired(NOON, 5),
     "prune": lambda store, _: store.prune(NOON + LEASE * 9, 5),

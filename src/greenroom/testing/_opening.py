@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
 
 import pytest
 from gevent import joinall, spawn
@@ -20,6 +22,7 @@ VERBS: dict[str, Callable[[Store], object]] = {
     "add": lambda store: store.add([a_job()]),
     "claim": lambda store: store.claim(Claim(NOON, {"greenlet": 1})),
     "swap": lambda store: store.swap(a_job(), a_job().after(Cancelled("no"), NOON)),
+    "swap_all": lambda store: store.swap_all([(a_job(), a_job().after(Cancelled("no"), NOON))]),
     "renew": lambda store: store.renew(NOON + LEASE),
     "expired": lambda store: store.expired(NOON, 10),
     "get": lambda store: store.get(1),
@@ -112,7 +115,5 @@ def _is_added(store: Store, job: Job) -> bool:
 
 
 def _add_until_closed(store: Store) -> list[Job]:
-    added = []
-    while _is_added(store, job := a_job()):
-        added.append(job)
-    return added
+    jobs = [a_job() for _ in range(2_000)]
+    return [*takewhile(partial(_is_added, store), jobs)]

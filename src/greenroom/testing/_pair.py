@@ -88,6 +88,9 @@ class Pair:
     def swap(self, old: Job, new: Job) -> bool:
         return self.ask(lambda store, theirs: store.swap(theirs(old), theirs(new))) is True
 
+    def swap_all(self, changes: list[tuple[Job, Job]]) -> None:
+        self.ask(lambda store, theirs: store.swap_all([(theirs(old), theirs(new)) for old, new in changes]))
+
     def renew(self) -> None:
         until = self._clock.now() + LEASE
         self.ask(lambda store, _: store.renew(until))

@@ -82,6 +82,34 @@ class Swapping(Workers):
         assert all(greenlet.value for greenlet in swapping)
         assert everything(store) == settled[::-1]
 
+    def test_several_jobs_are_swapped_in_one_call(self, store: Store, clock: ManualClock) -> None:
+        store.add([a_job() for _ in range(5)])
+        running = take(store, clock.now())
+        stale = running[1], running[1].after(Succeeded("late"), clock.now())
+        store.swap(running[1], first := running[1].after(Cancelled("no"), clock.now()))
+        changes = [
+            (running[0], running[0].after(Succeeded("0"), clock.now())),
+            stale,
+            (running[2], running[2].after(Retried(NOON + SECOND, an_error()), clock.now())),
+            (unknown := a_job(), unknown.after(Succeeded("never was"), clock.now())),
+            (running[4], running[4].after(Succeeded("4"), clock.now())),
+        ]
+        assert store.swap_all(changes) == [True, False, True, False, True]
+        stored = [changes[0][1], first, changes[2][1], running[3], changes[4][1]]
+        assert everything(store) == stored[::-1]
+
+    def test_one_job_is_swapped_twice_in_one_call(self, store: Store, clock: ManualClock) -> None:
+        first = a_job()
+        second = first.claimed(store.worker, clock.now())
+        third = second.after(Succeeded(None), clock.now())
+        store.add([first])
+        changes = [(first, second), (first, third), (second, third), (second, third)]
+        assert store.swap_all(changes) == [True, False, True, False]
+        assert store.get(first.id) == third
+
+    def test_to_swap_nothing_is_nothing(self, store: Store) -> None:
+        assert store.swap_all([]) == []
+
     @pytest.mark.parametrize("before", Status)
     @pytest.mark.parametrize("after", Status)
     def test_any_status_can_follow_any(self, store: Store, before: Status, after: Status) -> None:

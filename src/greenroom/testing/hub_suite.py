@@ -16,7 +16,7 @@ from gevent import joinall, spawn
 
 from greenroom.clock import SECOND, ManualClock
 from greenroom.job import Job
-from greenroom.outcome import Cancelled
+from greenroom.outcome import Cancelled, Released
 from greenroom.stores.base import LEASE, Claim, Store
 from greenroom.testing._heart import Heart
 from greenroom.testing._workers import MakeStore, Workers, take
@@ -44,6 +44,7 @@ VERBS: dict[str, Verb] = {
     "add": lambda store, jobs, *_: store.add([a_job() for _ in jobs]),
     "claim": lambda store, jobs, *_: store.claim(Claim(NOON, {"idle": len(jobs)})),
     "swap": lambda store, jobs, *_: _swap_some(store, jobs),
+    "swap_all": lambda store, jobs, *_: store.swap_all([(job, job.after(Released(NOON), NOON)) for job in jobs]),
     "renew": lambda store, *_: store.renew(NOON + LEASE),
     "expired": lambda store, jobs, *_: store.expired(NOON, len(jobs)),
     "get": lambda store, jobs, *_: store.get(jobs[0].id),

@@ -28,13 +28,14 @@ from greenroom.stores.base import LEASE, Claim, Page, Store
 from greenroom.stores.memory import MemoryStore
 from greenroom.testing._pair import Numbers, Pair
 from greenroom.testing._workers import MakeStore
-from greenroom.testing.jobs import a_job, an_error
+from greenroom.testing.jobs import a_finished_job, a_job, an_error
 
 Place = Callable[[ManualClock], MakeStore]
 
 STEPS = int(os.environ.get("GREENROOM_STEPS", "20000"))
 STEPS_EACH = 50  # of one example
 WORKERS = 4
+MANY = 10_000  # more than there will be
 KEPT = 300  # versions gone by that are still tried
 
 ANY = st.integers(0, 999)  # stands for any of those that there are
@@ -47,7 +48,7 @@ class _Shape(NamedTuple):
     lane: str
     priority: int
     delay: int
-    is_claimed: bool
+    status: Status
     task: str
 
 
@@ -63,7 +64,7 @@ SHAPES = [
         ["greenlet", "idle"],
         [0, 1, -1, (1 << 63) - 1, -(1 << 63)],
         [0, -SECOND, 1, SECOND, 10 * SECOND, 100 * SECOND],
-        [False, False, True],
+        [Status.READY, Status.READY, Status.RUNNING, Status.SUCCESSFUL],
         ["app.send", "app.resize"],
     )
 ]
@@ -102,8 +103,8 @@ class StoreMachine(RuleBasedStateMachine):
     def both_hold_the_same(self) -> None:
         type(self).steps += 1
         reader = self.workers[0]
-        self.jobs = reader.model.find(limit=10_000).jobs
-        assert self.numbers.ours(reader.store.find(limit=10_000).jobs) == self.jobs
+        self.jobs = reader.model.find(limit=MANY).jobs
+        assert self.numbers.ours(reader.store.find(limit=MANY).jobs) == self.jobs
         assert reader.store.counts() == reader.model.counts()
         self.past = [*self.past, *self.jobs][-KEPT:]
 
@@ -122,6 +123,11 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(worker=ANY, greenlet=SLOTS, idle=SLOTS)
     def claim(self, worker: int, greenlet: int, idle: int) -> None:
         claim = Claim(self.clock.now(), {"greenlet": greenlet, "idle": idle})
+        self._worker(worker).ask(lambda store, _: store.claim(claim))
+
+    @rule(worker=ANY, ahead=st.sampled_from([1, SECOND]))
+    def claim_ahead(self, worker: int, ahead: int) -> None:
+        claim = Claim(self.clock.now(), {"greenlet": MANY, "idle": MANY}, ahead)
         self._worker(worker).ask(lambda store, _: store.claim(claim))
 
     @rule(worker=ANY, slots=SLOTS, outcome=OUTCOMES, delay=DELAYS)
@@ -166,6 +172,12 @@ class StoreMachine(RuleBasedStateMachine):
                 version=old.version + 1,
             )
             self._worker(worker).swap(old, new)
+
+    @rule(worker=ANY, jobs=st.lists(ANY, max_size=4), outcome=OUTCOMES)
+    def settle_several(self, worker: int, jobs: list[int], outcome: type[Outcome]) -> None:
+        olds = [old for job in jobs for old in self._any_of([*self.past, *self.jobs], -job)]
+        now = self.clock.now()
+        self._worker(worker).swap_all([(old, old.after(self._come_to(outcome, 0), now)) for old in olds])
 
     @rule(first=ANY, second=ANY, job=ANY, outcome=OUTCOMES)
     def two_settle_at_the_same_time(self, first: int, second: int, job: int, outcome: type[Outcome]) -> None:
@@ -279,7 +291,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _make(self, pair: Pair, shape: _Shape) -> Job:
         now = self.clock.now()
-        job = a_job(
+        job = a_finished_job(finished_at=now) if shape.status is Status.SUCCESSFUL else a_job()
+        job = job._replace(
             id=id_at(now) + shape.number,
             task=shape.task,
             queue_name=shape.task.removeprefix("app."),
@@ -288,7 +301,7 @@ class StoreMachine(RuleBasedStateMachine):
             run_after=now + shape.delay,
             enqueued_at=now,
         )
-        return job.claimed(pair.model.worker, now) if shape.is_claimed else job
+        return job.claimed(pair.model.worker, now) if shape.status is Status.RUNNING else job
 
     def _come_to(self, outcome: type[Outcome], delay: int) -> Outcome:
         now = self.clock.now()

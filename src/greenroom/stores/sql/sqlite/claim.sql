@@ -5,7 +5,8 @@ SET state = 2,
     attempt = attempt + 1,
     version = version + 1,
     worker = :worker,
-    started_at = :now,
+    started_at = max(:now, run_after),
+    progress = NULL,
     note = NULL
 WHERE id IN (
     SELECT id

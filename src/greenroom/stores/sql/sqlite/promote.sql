@@ -5,7 +5,7 @@ WHERE id IN (
     SELECT id
     FROM job
     WHERE state = 1
-        AND run_after <= :now
+        AND run_after <= :until
     ORDER BY run_after
     LIMIT 1000
 )
