@@ -214,7 +214,8 @@ class Attempt:
 
     def _failed(self, error: BaseException) -> Failed:
         described = self._describe(error)
-        log.error("task %s (job %s) failed", self.job.task, self.job.id, exc_info=error)
+        own = (type(error), error, _own_part(error))
+        log.error("task %s (job %s) failed", self.job.task, self.job.id, exc_info=own)
         return Failed(described)
 
     def _describe(self, error: BaseException) -> TaskError:
@@ -249,9 +250,9 @@ def _trace_of(error: BaseException) -> str:
 
 
 def _own_part(error: BaseException) -> TracebackType | None:
-    """The traceback from the task's own function on, without the frames that led to it."""
+    """The traceback from the task's own function on, without our frames that led to it."""
     part = error.__traceback__
-    while part is not None and part.tb_frame.f_globals.get("__name__") == __name__:
+    while part is not None and part.tb_frame.f_globals.get("__package__") == __package__:
         part = part.tb_next
     return part
 

@@ -24,7 +24,8 @@ def function(func: Any, *, takes_context: bool) -> None:
     name = f"{func.__module__}.{func.__qualname__}"
     if "<lambda>" in func.__qualname__:
         raise InvalidTask(
-            f"{name} cannot be a task: a lambda has no name to find it by after a restart. Make it a module-level def."
+            f"{name} cannot be a task: a lambda has no name to find it by after a restart. Make it a module-level "
+            "def."
         )
     if "<locals>" in func.__qualname__:
         raise InvalidTask(

@@ -95,12 +95,12 @@ class FleetingResult(TaskResult[T]):
 
     def __init__(self, side: Side, attempt: FleetingAttempt) -> None:
         self._side = side
-        self._attempt = attempt
+        self._attempt: FleetingAttempt | None = attempt  # None once the job lives in the store
         self._stored: Job | None = None
 
     @property
     def _job(self) -> Job:
-        return self._stored or self._attempt.job
+        return self._stored or cast("FleetingAttempt", self._attempt).job
 
     @_job.setter
     def _job(self, job: Job) -> None:
@@ -108,16 +108,21 @@ class FleetingResult(TaskResult[T]):
 
     @property
     def return_value(self) -> T:
-        outcome = self._attempt.outcome
-        if type(outcome) is Succeeded:
-            return cast("T", outcome.value)
+        if self._attempt is not None and type(self._attempt.outcome) is Succeeded:
+            return cast("T", self._attempt.outcome.value)
         return super().return_value
 
     def wait(self, timeout: float | None = None) -> TaskResult[T]:
-        if self._attempt.is_final:
+        if self._attempt is not None and self._attempt.is_final:
             self._stored = None  # what it was when it was last looked at
             return self
         return super().wait(timeout)
+
+    def retry(self) -> bool:
+        is_again = super().retry()
+        if is_again:
+            self._attempt = None
+        return is_again
 
 
 class Fleeting:
@@ -158,6 +163,10 @@ class Fleeting:
             self._remember(job.id)
         return job
 
+    def forget(self, job_id: int) -> None:
+        """The job lives elsewhere from now on."""
+        self._asked_for.pop(job_id, None)
+
     def find(self, job_id: int) -> FleetingAttempt | None:
         """The attempt of that job, if it is one of these."""
         return self._asked_for.get(job_id)
@@ -190,4 +199,4 @@ class Fleeting:
     def _remember(self, job_id: int) -> None:
         self._finished.append(job_id)
         if len(self._finished) > KEEP:
-            del self._asked_for[self._finished.popleft()]
+            self.forget(self._finished.popleft())

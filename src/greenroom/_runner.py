@@ -135,6 +135,14 @@ class Runner:
             self._settled(new)
         return swapped
 
+    def again(self, job: Job) -> Job | None:
+        """Make a finished job ready once more; None if it was changed meanwhile."""
+        new = job.again(self.clock.now())
+        if not self._store.swap(job, new):
+            return None
+        self._notice([new])
+        return new
+
     def save(self, attempt: Attempt) -> None:
         """Store an attempt's progress, about once a second."""
         now = self.clock.monotonic()
@@ -196,9 +204,10 @@ class Runner:
         slots = {name: lane.room for name, lane in self._lanes.items() if name in self._backlog and lane.room}
         if slots:
             self._claim(now, slots)
+        look_again = self._looked_at + SAFETY_NET - self.clock.monotonic()
         if self._next_due is None:
-            return SAFETY_NET
-        return min(SAFETY_NET, max(0.0, (self._next_due - self._ahead - self.clock.now()) / SECOND))
+            return look_again
+        return min(look_again, max(0.0, (self._next_due - self._ahead - self.clock.now()) / SECOND))
 
     def _claim(self, now: int, slots: dict[str, int]) -> None:
         # What goes beyond the slots is left to those who enqueue while we ask: short jobs end before we know.

@@ -102,10 +102,11 @@ class Side:
         job = self.store.get(job_id)
         if job is None:
             raise UnknownResult(f"no job {self.prefix}{job_id} is stored: it was pruned, or never was.")
-        attempt = self.runner.attempts.get(job_id)
-        if attempt is not None and attempt.progress_made is not None and not job.is_finished:
-            return job._replace(progress=attempt.progress_made)
-        return job
+        return self._lately(job)
+
+    def find(self, **wanted: Any) -> list[Job]:
+        """What `Store.find` finds, with the progress of what runs here."""
+        return [self._lately(job) for job in self.store.find(**wanted).jobs]
 
     def wait_for(self, job_id: int, timeout: float | None) -> Job:
         """The job once it has finished, or as it is after `timeout` seconds."""
@@ -131,6 +132,19 @@ class Side:
     def cancel(self, job_id: int, reason: str) -> bool:
         """Call a job off; False if it has finished, or runs in another process."""
         return self.runner.cancel(self.get(job_id), storable(reason))
+
+    def retry(self, job_id: int) -> Job | None:
+        """Make a finished job ready once more; None if it has not finished."""
+        job = self.get(job_id)
+        if not job.is_finished:
+            return None
+        return self.runner.again(job)
+
+    def _lately(self, job: Job) -> Job:
+        attempt = self.runner.attempts.get(job.id)
+        if attempt is not None and attempt.progress_made is not None and not job.is_finished:
+            return job._replace(progress=attempt.progress_made)
+        return job
 
     def _new_job(
         self,
@@ -211,6 +225,17 @@ class VolatileSide(Side):
             return False
         attempt.stop(Cancelled(storable(reason)))
         return True
+
+    def retry(self, job_id: int) -> Job | None:
+        attempt = self.fleeting.find(job_id)
+        if attempt is None:
+            return super().retry(job_id)
+        if not attempt.is_final:
+            return None
+        job = attempt.job.again(self._clock.now())
+        self.fleeting.forget(job_id)
+        self.runner.add([job])
+        return job
 
     def _make_running(self, *parts: Any) -> Job:
         job = self._new_job(*parts)

@@ -170,8 +170,8 @@ class Greenroom:
         """Durable jobs, newest first; give the last one as `before` to go on from there."""
         side = self._open().durable
         last = None if before is None else int(before.id)
-        page = side.store.find(status=status, task=task, queue_name=queue_name, before=last, limit=limit)
-        return [TaskResult(side, job) for job in page.jobs]
+        jobs = side.find(status=status, task=task, queue_name=queue_name, before=last, limit=limit)
+        return [TaskResult(side, job) for job in jobs]
 
     def counts(self) -> dict[Status, int]:
         """How many durable jobs there are of each status."""

@@ -37,7 +37,7 @@ class Backoff:
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if not is_number or not least <= value <= most:  # also catches NaN
-                message = f"backoff {name}={value!r} is out of range: use a number from {least} to {most:g}."
+                message = f"backoff {name}={value!r} is out of range: use a number from {least} to {most:.0f}."
                 raise InvalidOption(message)
 
     def wait(self, attempt: int, draw: Callable[[], float] = random.random) -> float:

@@ -90,7 +90,9 @@ class Retry(Verdict):
 
     def __init__(self, reason: str = "", *, after: timedelta | float | None = None) -> None:
         super().__init__(reason or "retry asked for by the task")
-        self.after = None if after is None else _length("Retry", after)
+        if after is not None:
+            _check_length("Retry", after)
+        self.after = after
 
 
 class Snooze(Verdict):
@@ -98,7 +100,8 @@ class Snooze(Verdict):
 
     def __init__(self, after: timedelta | float) -> None:
         super().__init__(f"snoozed for {after}")
-        self.after = _length("Snooze", after)
+        _check_length("Snooze", after)
+        self.after = after
 
 
 class Cancel(Verdict):
@@ -108,9 +111,10 @@ class Cancel(Verdict):
         super().__init__(reason or "cancelled by the task")
 
 
-def _length(verdict: str, after: timedelta | float) -> timedelta | float:
+def _check_length(verdict: str, after: object) -> None:
     # Refused where it is written, in the task: whoever judges the attempt could make nothing of it.
     seconds = after.total_seconds() if isinstance(after, timedelta) else after
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < _CENTURY:
-        raise InvalidOption(f"{verdict}: after={after!r} is no length of time: use a timedelta or seconds, 0 or more.")
-    return after
+        raise InvalidOption(
+            f"{verdict}: after={after!r} is no length of time: use a timedelta or seconds, 0 or more."
+        )

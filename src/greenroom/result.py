@@ -29,6 +29,9 @@ class Side(Protocol):
     def cancel(self, job_id: int, reason: str) -> bool:
         """Call it off; False if that can have no effect."""
 
+    def retry(self, job_id: int) -> Job | None:
+        """Make it ready once more; None if it has not finished."""
+
 
 class TaskResult(Generic[T]):
     """What is known of a job. It is what was known when it was made, or at the last `refresh` or `wait`."""
@@ -148,6 +151,13 @@ class TaskResult(Generic[T]):
     def cancel(self, reason: str = "cancelled") -> bool:
         """Call it off; say whether that will have an effect. What runs is ended when it next waits."""
         return self._side.cancel(self._job.id, reason)
+
+    def retry(self) -> bool:
+        """Have it run once more, whatever it came to; False if it has not finished."""
+        job = self._side.retry(self._job.id)
+        if job is not None:
+            self._job = job
+        return job is not None
 
     def __repr__(self) -> str:
         return f"<TaskResult {self.id} of {self.task_name}: {self.status}>"

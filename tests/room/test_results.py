@@ -1,6 +1,5 @@
 """What becomes of a job is seen on its result: looked at again, or waited for."""
 
-import gc
 from datetime import UTC, datetime, timedelta
 
 import gevent
@@ -208,8 +207,8 @@ class TestForgetting:
     def test_volatile_results_that_nobody_asks_for_are_not_kept(self, room, declare):
         task = declare(room, add)
         for number in range(100):
-            task.enqueue(number).wait(PATIENCE)
-        gc.collect()
+            task.enqueue(number)
+        until(lambda: room._backstage.lanes["greenlet"].is_empty())
         assert room._backstage.volatile.fleeting._asked_for == {}
 
     @volatile

@@ -10,7 +10,7 @@ from greenroom.job import Status
 from greenroom.outcome import Cancelled, Released, Succeeded
 from greenroom.stores import SqliteStore
 from greenroom.stores.base import LEASE, Claim
-from greenroom.testing import NOON, a_job
+from greenroom.testing import NOON, a_finished_job, a_job
 
 
 @pytest.fixture
@@ -140,3 +140,13 @@ def test_a_worker_declared_dead_has_its_whole_batch_refused(store, make_store, c
     assert [type(answer) for answer in answers] == [LeaseLost] * 4
     assert survivor.find().jobs == [released]
     assert survivor.counts()[Status.RUNNING] == 0
+
+
+def test_what_is_run_again_just_before_it_would_be_pruned_is_kept(store):
+    finished = a_finished_job(finished_at=NOON)
+    again = finished.again(NOON)
+    anew = again.claimed(store.worker, NOON).after(Succeeded("2"), NOON + 10)
+    store.add([finished])
+    answers = in_one_batch(store, (store.swap_all, [(finished, again), (again, anew)]), (store.prune, NOON + 1, 10))
+    assert answers == [[True, True], 0]
+    assert store.get(finished.id) == anew

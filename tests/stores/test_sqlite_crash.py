@@ -24,12 +24,12 @@ CHILD = textwrap.dedent("""
     store = SqliteStore(sys.argv[1])
     store.open()
     taken = store.claim(Claim(SystemClock().now(), {"greenlet": 2})).jobs
-    handed_over = a_job().claimed(store.worker, SystemClock().now())
+    handed_over = a_job(id=1).claimed(store.worker, SystemClock().now())
     store.add([handed_over])
     print(store.worker, *[job.id for job in taken], handed_over.id, flush=True)
     sys.stdin.readline()
     try:
-        store.add([a_job().claimed(store.worker, SystemClock().now())])
+        store.add([a_job(id=2).claimed(store.worker, SystemClock().now())])
         print("added", flush=True)
     except LeaseLost as error:
         print(error, flush=True)

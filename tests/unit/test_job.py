@@ -156,8 +156,13 @@ def test_a_released_job_is_ready_as_if_the_attempt_had_not_been(attempt, note):
     )
 
 
-def test_claiming_forgets_the_note():
-    assert a_job(note="parked: nobody knows it").claimed(7, NOON).note is None
+def test_claiming_forgets_what_was_said_of_the_attempt_before():
+    job = a_job(note="parked: nobody knows it", progress=Progress(1.0, 2.0, "")).claimed(7, NOON)
+    assert (job.note, job.progress) == (None, None)
+
+
+def test_a_job_that_is_claimed_ahead_starts_when_it_is_due():
+    assert a_job(run_after=LATER).claimed(7, NOON).started_at == LATER
 
 
 def test_claiming_says_who_and_when():
@@ -181,7 +186,13 @@ def test_claiming_and_succeeding_by_the_short_way_are_what_replace_would_make():
     job = a_finished_job(status=Status.READY, worker=None)
     claimed = job.claimed(7, LATER)
     assert claimed == job._replace(
-        status=Status.RUNNING, attempt=job.attempt + 1, version=job.version + 1, worker=7, started_at=LATER, note=None
+        status=Status.RUNNING,
+        attempt=job.attempt + 1,
+        version=job.version + 1,
+        worker=7,
+        started_at=LATER,
+        progress=None,
+        note=None,
     )
     assert type(claimed) is Job
     assert claimed.after(Succeeded("1"), LATER + 1) == claimed._replace(

@@ -1,5 +1,8 @@
 """A service: turns of work, one after the other, whatever happens in one of them."""
 
+import time
+from itertools import pairwise
+
 import gevent
 import pytest
 from gevent.event import Event
@@ -93,32 +96,29 @@ def test_a_turn_that_raises_is_followed_by_others(make_service, monkeypatch, cap
 def test_it_waits_longer_and_longer_while_there_is_trouble(make_service, monkeypatch):
     monkeypatch.setattr("greenroom._service._FIRST_PAUSE", 0.01)
     monkeypatch.setattr("greenroom._service._LONGEST_PAUSE", 0.04)
-    waits = []
-    service = make_service(Turns(*[trouble] * 5))
-    sound = service._bell.wait
-    monkeypatch.setattr(service, "_bell", Bell(waits, sound))
+    moments = []
+
+    def trouble_again():
+        moments.append(time.monotonic())
+        trouble()
+
+    turns = Turns(*[trouble_again] * 12)  # without an end to its growth, the last pause would be of 20 seconds
+    make_service(turns).start()
+    turns.reach(13)
+    pauses = [after - before for before, after in pairwise(moments)]
+    assert all(pause > least for pause, least in zip(pauses, (0.008, 0.016, 0.032, 0.032), strict=False))
+
+
+def test_what_is_rung_for_during_trouble_makes_no_hot_loop(make_service, monkeypatch):
+    monkeypatch.setattr("greenroom._service._FIRST_PAUSE", 3600.0)
+    turns = Turns(trouble)
+    service = make_service(turns)
     service.start()
-    service._turn.reach(6)
-    gevent.idle()
-    assert waits[:5] == [0.01, 0.02, 0.04, 0.04, 0.04]
-
-
-class Bell:
-    """A bell that notes how long it is waited for."""
-
-    def __init__(self, waits, wait):
-        self._waits = waits
-        self._wait = wait
-
-    def wait(self, seconds):
-        self._waits.append(seconds)
-        return self._wait(seconds)
-
-    def clear(self):
-        pass
-
-    def set(self):
-        pass
+    turns.reach(1)
+    for _ in range(10):
+        service.wake()
+        gevent.sleep(0.001)
+    assert turns.count == 1
 
 
 def test_stopping_lets_the_turn_that_is_under_way_end(make_service):

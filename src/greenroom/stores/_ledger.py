@@ -119,7 +119,8 @@ class Ledger:
     def open(self) -> None:
         """Connect, bring the schema up to date, and register."""
         try:
-            self._connection = connect(self._path, durability=self._durability)
+            with self._lock:  # two that turn a new file to WAL at the same time find it locked, and do not wait
+                self._connection = connect(self._path, durability=self._durability)
             with self._transaction() as connection:
                 migrate(connection, self._path)
                 self._register()
