@@ -16,13 +16,13 @@ from greenroom.errors import NotRunning, NotSuccessful, WaitTimeout
 T = TypeVar("T")
 log = logging.getLogger("greenroom")
 
-_one_at_a_time = allocate_lock()  # of those who wait, in whatever thread: they are to share one event
+_one_at_a_time = allocate_lock()  # of those who begin to wait, in whatever thread
 
 
 class Call(Generic[T]):
     """What `room.spawn` gives back."""
 
-    __slots__ = ("_arguments", "_context", "_done", "_error", "_function", "_keywords", "_value", "is_finished")
+    __slots__ = ("_arguments", "_context", "_error", "_function", "_keywords", "_value", "_waiting", "is_finished")
 
     _value: T
     is_finished: bool
@@ -39,7 +39,7 @@ class Call(Generic[T]):
         self._arguments = arguments
         self._keywords = keywords or None
         self._error: BaseException | None = None
-        self._done: Event | None = None  # made when somebody waits
+        self._waiting: list[Event] | None = None  # made when somebody waits
         self.is_finished = False
 
     @property
@@ -58,9 +58,16 @@ class Call(Generic[T]):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds (None: for ever); say whether it has finished."""
+        event = Event()  # of his own: one event cannot be waited for in two threads
         with _one_at_a_time:
-            done = self._done = Event() if self._done is None else self._done
-        return self.is_finished or done.wait(timeout)  # in this order: it may finish meanwhile, in its own thread
+            waiting = self._waiting = [] if self._waiting is None else self._waiting
+        waiting.append(event)
+        try:
+            if not self.is_finished:  # looked at again: it may have finished meanwhile, in its own thread
+                event.wait(timeout)
+            return self.is_finished
+        finally:
+            waiting.remove(event)
 
     def get(self, timeout: float | None = None) -> T:
         """Wait, then return what it returned or raise what it raised. Raises WaitTimeout."""
@@ -85,8 +92,9 @@ class Call(Generic[T]):
     def finish(self) -> None:
         self.is_finished = True
         self._arguments, self._keywords = (), None
-        if self._done is not None:
-            self._done.set()
+        if self._waiting:
+            for event in list(self._waiting):
+                event.set()
         elif self._error is not None:
             log.error("%r raised, and nobody waits for it", self, exc_info=self._error)
 

@@ -59,6 +59,8 @@ class FleetingAttempt(Attempt):
             self._made = self._home.make(self, self._args, self._kwargs, self._enqueued_at, self._context)
         if self._finished_at and not self._made.is_finished:
             self._made = self.job_after(self._made, self._finished_at)
+        elif self.progress_made is not None and not self._finished_at:
+            self._made = self._made._replace(progress=self.progress_made)
         return self._made
 
     @property

@@ -113,7 +113,9 @@ class Side:
         job = self.get(job_id)
         if job.is_finished:
             return job
-        event = Event()  # each has its own: one who gives up must not keep the others from being woken
+        # Each has his own event: one who gives up must not keep the others from being woken, nor can one event be
+        # waited for in two threads.
+        event = Event()
         waits = self._waits.setdefault(job_id, [])
         waits.append(event)
         try:

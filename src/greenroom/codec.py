@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from inspect import signature
@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _TAG_IN_TEXT = f'"{TAG}"'
 _TAGGED = {TAG, "v"}
+_NULL = "null"
+_SHORT, _SMALL = 10_000, 1 << 63
 
 
 class Codec:
@@ -62,18 +64,26 @@ class Codec:
 
     def encode_call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
         """The arguments of a call as text."""
+        if TAG not in kwargs and _are_plain(args) and _are_plain(kwargs.values()):
+            text = _to_json([args, kwargs])
+            if len(text) <= self._max_payload and text.isascii():  # else it may hold what UTF-8 cannot
+                return text
         return self._write(self._packer.pack_call(args, kwargs), "args and kwargs")
 
     def decode_call(self, text: str) -> tuple[tuple[object, ...], dict[str, object]]:
         """What `encode_call` was given."""
-        match self.decode(text):
-            case [args, kwargs] if type(args) is list and type(kwargs) is dict:  # list(args) here takes 1 us
-                if all(isinstance(key, str) for key in kwargs):
-                    return tuple(args), kwargs
+        call = self.decode(text)
+        if type(call) is list and len(call) == 2:  # noqa: PLR2004  (arguments by position, and by name)
+            args, kwargs = call
+            # Without a tag in it, the text is JSON, whose keys are all text.
+            if type(args) is list and type(kwargs) is dict and (_TAG_IN_TEXT not in text or _has_names(kwargs)):
+                return tuple(args), kwargs
         raise InvalidPayload("Cannot read a call: its text is not a list of arguments and a dict of named ones.")
 
     def encode(self, value: object, *, root: str = "value") -> str:
         """One value as text; errors call it `root`."""
+        if value is None and self._max_payload >= len(_NULL):  # what most tasks return
+            return _NULL
         return self._write(self._packer.pack(value, root), root)
 
     def decode(self, text: str) -> object:
@@ -122,6 +132,25 @@ class Codec:
                 f"Cannot read a payload: {shown(tag)} cannot be made of {shown(stored)}: {shown(error)}. "
                 "A class must go on taking what was stored: keep its names, give what is new a default."
             ) from error
+
+
+def _are_plain(values: Iterable[object]) -> bool:
+    """Whether these are nothing but short texts, small numbers and the like: what most calls are made of."""
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if len(value) > _SHORT:  # type: ignore[arg-type]
+                return False
+        elif kind is int:
+            if not -_SMALL < value < _SMALL:  # type: ignore[operator]
+                return False
+        elif value is not None and kind is not bool:
+            return False
+    return True
+
+
+def _has_names(kwargs: dict[object, object]) -> bool:
+    return all(isinstance(key, str) for key in kwargs)
 
 
 def _check_storable(cls: object) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from acts import stage
 from gevent import Timeout
+from plays import Play
 
 from greenroom import Greenroom, ManualClock, signals
 
@@ -70,6 +71,20 @@ def declare(kind):
 
 
 @pytest.fixture
+def put_on(tmp_path):
+    """Begins a play, a process of its own, in this test's folder."""
+    plays = []
+
+    def begin(act):
+        plays.append(Play(tmp_path, act))
+        return plays[-1]
+
+    yield begin
+    for play in plays:
+        play.close()
+
+
+@pytest.fixture
 def clock():
     return ManualClock()
 
@@ -93,10 +108,10 @@ def listen():
 def heard(listen):
     """The names of the signals that were sent, in order, by the id of the job."""
     names = {}
-    for signal in (signals.task_enqueued, signals.task_started, signals.task_retried, signals.task_finished):
 
-        def note(sender, result, name=signal.name.removeprefix("task_")):
-            names.setdefault(result.id, []).append(name)
+    def note(name):
+        listen(getattr(signals, f"task_{name}"), lambda _, result: names.setdefault(result.id, []).append(name))
 
-        listen(signal, note)
+    for name in ("enqueued", "started", "retried", "finished"):
+        note(name)
     return names

@@ -130,12 +130,6 @@ class TestProgress:
         stage.done, stage.total = done, None
         assert declare(room, tell_progress).enqueue().wait(PATIENCE).progress == Progress(done, None, "")
 
-    @in_a_file
-    def test_that_cannot_be_stored_does_not_fail_the_task(self, room, declare):
-        result = declare(room, work_while_the_store_is_away).enqueue()
-        assert result.wait(PATIENCE).return_value == "done"
-        assert (result.attempts, result.progress) == (1, Progress(1, 2, ""))
-
     def test_of_a_finished_attempt_changes_nothing(self, room, declare):
         result = declare(room, with_context, takes_context=True).enqueue("word").wait(PATIENCE)
         stage.seen[0].progress(5)
@@ -171,16 +165,6 @@ def work_fast():
 
 def tell_progress():
     stage.room.current().progress(stage.done, stage.total)
-
-
-def work_while_the_store_is_away():
-    store = stage.room._store
-    store.close()
-    try:
-        stage.room.current().progress(1, 2)
-    finally:
-        store.open()
-    return "done"
 
 
 class TestBaggage:

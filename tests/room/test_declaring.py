@@ -100,7 +100,9 @@ def test_taking_context_needs_a_parameter_for_it(room):
 )
 def test_a_name_belongs_to_one_task(room, first, second):
     mail = room.task(**first)(add)
-    with pytest.raises(InvalidTask, match=r"two tasks are named '.*': acts.add and acts.see. Give one of them another"):
+    with pytest.raises(
+        InvalidTask, match=r"two tasks are named '.*': acts.add and acts.see. Give one of them another"
+    ):
         room.task(**second)(see)
     assert room.tasks == {"mail": mail}
 

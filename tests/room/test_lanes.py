@@ -2,7 +2,7 @@
 
 import gevent
 import pytest
-from acts import PATIENCE, add, breathe, durable, in_a_file, say, stage, until, wait
+from acts import PATIENCE, add, breathe, durable, in_a_file, say, stage, until, volatile, wait
 from gevent.event import Event
 
 from greenroom import Status
@@ -150,6 +150,7 @@ class TestIdle:
         gevent.sleep(0.02)
         assert stage.entered.empty()
 
+    @volatile
     def test_under_steady_traffic_it_gets_a_turn_when_its_patience_ends(self, monkeypatch, make_room, declare):
         monkeypatch.setattr("greenroom.lanes.idle.PATIENCE", 0.05)
         room = make_room()

@@ -28,7 +28,9 @@ def test_what_a_task_returns_is_its_return_value(room, declare):
     assert (result.attempts, result.errors, result.note) == (1, (), None)
 
 
-@pytest.mark.parametrize("value", [None, False, "", 0, [1, [2]], (1, 2), {"a": {1, 2}}, datetime(2030, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize(
+    "value", [None, False, "", 0, [1, [2]], (1, 2), {"a": {1, 2}}, datetime(2030, 1, 1, tzinfo=UTC)]
+)
 def test_any_value_that_can_be_stored_comes_back_as_it_was(room, declare, value):
     returned = declare(room, say).enqueue(value).wait(PATIENCE).return_value
     assert returned == value
@@ -70,7 +72,9 @@ class TestWithoutAReturnValue:
     def test_one_that_failed_says_what_was_last_raised(self, room, declare):
         result = declare(room, break_down, max_attempts=1).enqueue("no route to host").wait(PATIENCE)
         assert result.status is Status.FAILED
-        with pytest.raises(NotSuccessful, match=r"failed: builtins\.ValueError: no route to host\. See its `errors`\."):
+        with pytest.raises(
+            NotSuccessful, match=r"failed: builtins\.ValueError: no route to host\. See its `errors`\."
+        ):
             assert result.return_value
 
     def test_one_that_was_cancelled_says_why(self, make_room, declare):
@@ -208,7 +212,7 @@ class TestForgetting:
         task = declare(room, add)
         for number in range(100):
             task.enqueue(number)
-        until(lambda: room._backstage.lanes["greenlet"].is_empty())
+        until(room._backstage.lanes["greenlet"].is_empty)
         assert room._backstage.volatile.fleeting._asked_for == {}
 
     @volatile
@@ -311,7 +315,9 @@ class TestWaiting:
     def test_it_ends_in_time_and_says_what_to_do(self, room, declare):
         result = declare(room, wait).enqueue("done")
         stage.wait_for()
-        with pytest.raises(WaitTimeout, match=r"did not finish within 0\.02 s: it goes on\. Wait again, or cancel it\."):
+        with pytest.raises(
+            WaitTimeout, match=r"did not finish within 0\.02 s: it goes on\. Wait again, or cancel it\."
+        ):
             result.wait(0.02)
         assert result.status is Status.RUNNING
         stage.curtain.set()

@@ -151,7 +151,9 @@ def snooze_until(number):
 
 
 @pytest.mark.parametrize("verdict", [Retry, Snooze])
-@pytest.mark.parametrize("after", [-1, float("nan"), float("inf"), timedelta(-1), timedelta.max, "5 minutes", 10**400])
+@pytest.mark.parametrize(
+    "after", [-1, float("nan"), float("inf"), timedelta(-1), timedelta.max, "5 minutes", 10**400]
+)
 def test_a_time_that_makes_no_sense_is_an_error_like_another(make_room, declare, verdict, after):
     room = make_room(lanes={"greenlet": 1})
     stage.verdict, stage.after = verdict, after

@@ -1,7 +1,6 @@
 """Whatever a task raises, its job ends, its slot is free again, and the server lives."""
 
 import logging
-import sys
 import traceback
 
 import gevent
@@ -22,7 +21,7 @@ class Secretive(Exception):
 
 class Drastic(Exception):
     def __str__(self):
-        sys.exit("not even my name")
+        raise SystemExit("not even my name")
 
 
 class Unlovely(Exception):
@@ -262,7 +261,9 @@ class TestLogging:
         run(room, declare, raise_it, max_attempts=3)
         warnings = self.lines(caplog, "WARNING")
         assert len(warnings) == 2
-        assert "attempt 1 of 3 went wrong, and another will be made: builtins.OSError: no route to host" in warnings[0]
+        assert (
+            "attempt 1 of 3 went wrong, and another will be made: builtins.OSError: no route to host" in warnings[0]
+        )
         assert len(self.lines(caplog, "ERROR")) == 1
 
     def test_a_verdict_is_no_trouble(self, room, declare, caplog):

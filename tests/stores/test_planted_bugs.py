@@ -45,7 +45,7 @@ def plant(monkeypatch):
 @pytest.fixture
 def machine(tmp_path):
     """The store machine on the SQLite store, content with the first thing it finds."""
-    case = store_machine(on_new_files_in(tmp_path))
+    case = store_machine(on_new_files_in(tmp_path), steps=20_000)
     case.settings = settings(case.settings, phases=[Phase.generate], database=None, derandomize=True)
     return case()
 

@@ -1,3 +1,4 @@
+import fcntl
 import sqlite3
 import stat
 import subprocess
@@ -5,6 +6,7 @@ import sys
 import textwrap
 
 import pytest
+from gevent import spawn
 
 from greenroom.errors import InvalidOption, NewerSchema, StoreUnavailable
 from greenroom.stores import SqliteStore, _file
@@ -154,6 +156,20 @@ def test_processes_that_open_a_new_file_at_the_same_time_all_can(path):
         child.stdin.write("go\n")
         child.stdin.flush()
     assert sorted(child.communicate()[0] for child in children) == ["1\n", "2\n", "3\n", "4\n"]
+
+
+def test_a_new_file_that_another_makes_into_a_store_is_waited_for(store, path):
+    with path.with_name("jobs.db.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        opening = spawn(store.open)
+        opening.join(0.1)
+        assert not opening.ready()
+        other.execute("ROLLBACK")
+        other.close()
+    opening.get()
+    store.add([a_job()])
 
 
 def test_a_full_disk_is_reported_and_storing_goes_on_when_there_is_room(store):

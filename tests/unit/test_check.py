@@ -157,7 +157,9 @@ def test_the_signature_of_a_wrapped_function_is_the_inner_one():
 
 @pytest.mark.parametrize("value", ["", "x" * 201, "two\nlines", "\0", "\ud800", None, 5, b"mail"])
 def test_a_name_is_short_and_printable(value):
-    with pytest.raises(InvalidOption, match=r"^queue_name=.* is not a name: use 1 to 200 printable.*queue_name='mail'"):
+    with pytest.raises(
+        InvalidOption, match=r"^queue_name=.* is not a name: use 1 to 200 printable.*queue_name='mail'"
+    ):
         _check.name("queue_name", value)
 
 
@@ -185,7 +187,9 @@ def test_a_flag_is_true_or_false(value):
 
 @pytest.mark.parametrize("value", [timedelta(), timedelta(seconds=-1), CENTURY, timedelta.max])
 def test_a_span_is_more_than_nothing_and_less_than_a_century(value):
-    with pytest.raises(InvalidOption, match=r"^retention=.* is out of range: use more than nothing and less than 100"):
+    with pytest.raises(
+        InvalidOption, match=r"^retention=.* is out of range: use more than nothing and less than 100"
+    ):
         _check.span("retention", value)
 
 
@@ -229,13 +233,17 @@ def test_a_moment_is_given_in_one_of_three_ways(value):
 
 @pytest.mark.parametrize("value", [None, 5, exponential, "exponential"])
 def test_a_backoff_is_made_by_its_functions(value):
-    with pytest.raises(InvalidOption, match=r"^backoff=.* is not a backoff: use constant\(\), linear\(\) or exponent"):
+    with pytest.raises(
+        InvalidOption, match=r"^backoff=.* is not a backoff: use constant\(\), linear\(\) or exponent"
+    ):
         _check.backoff(value)
 
 
 @pytest.mark.parametrize("value", [OSError, [OSError], (OSError, "ValueError"), (OSError(),), (int,), None])
 def test_exceptions_are_a_tuple_of_classes(value):
-    with pytest.raises(InvalidOption, match=r"^retry_on=.* is not a tuple of exception classes, such as retry_on=\(OSE"):
+    with pytest.raises(
+        InvalidOption, match=r"^retry_on=.* is not a tuple of exception classes, such as retry_on=\(OSE"
+    ):
         _check.exceptions("retry_on", value)
 
 

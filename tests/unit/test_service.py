@@ -39,6 +39,9 @@ class Turns:
             return act() if callable(act) else act
         return None
 
+    def first(self, act):
+        self._acts.insert(0, act)
+
     def reach(self, number):
         with gevent.Timeout(10):
             while self.count < number:
@@ -74,8 +77,9 @@ def test_it_is_woken_before_that(make_service):
 
 
 def test_a_call_during_the_turn_is_not_lost(make_service):
-    turns = Turns(lambda: service.wake())
+    turns = Turns()
     service = make_service(turns)
+    turns.first(service.wake)
     service.start()
     turns.reach(2)
 

@@ -96,10 +96,15 @@ class GreenletLane:
         """See to it that `_take_turn` is called, soon, by the hub."""
         self._hub.loop.run_callback(self._take_turn)
 
+    def _schedule_next(self) -> None:
+        """The same, once others have had their turn."""
+        # A timer and not a callback: fifty callbacks are run before the loop looks at its sockets.
+        self._next_turn.start(self._take_turn, update=False)
+
     def _ask_for_turn(self) -> None:
         if not self._turn_comes and (self._jobs or self._calls):
             self._turn_comes = True
-            self._schedule()
+            self._schedule_next()
 
     def _take_turn(self) -> None:
         """Start what waits, until the slots or the budget of this loop turn are used up. Runs in the hub."""
@@ -107,9 +112,7 @@ class GreenletLane:
         self._turn_ends = time.perf_counter() + BUDGET
         while (self._jobs or self._calls) and self._running_jobs + self._running_calls < self.size:
             if time.perf_counter() >= self._turn_ends:
-                self._turn_comes = True
-                # A timer and not a callback: fifty callbacks are run before the loop looks at its sockets.
-                self._next_turn.start(self._take_turn, update=False)
+                self._ask_for_turn()
                 return
             self._resume_worker()
 

@@ -21,6 +21,9 @@ class IdleLane(GreenletLane):
         self._idle.start(self._take_idle_turn)
         self._impatience.start(self._take_idle_turn)
 
+    def _schedule_next(self) -> None:
+        self._schedule()
+
     def _take_idle_turn(self) -> None:
         self._idle.stop()
         self._impatience.stop()

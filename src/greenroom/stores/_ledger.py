@@ -248,14 +248,28 @@ class Ledger:
                     finishes.append(to_finish(old, new))
                 else:
                     others.append(to_swap(old, new, now))
-            done = self._update(connection, FINISH, finishes) | self._update(connection, SWAP, others)
+            done: set[int] = set()
+            for form, rows in ((FINISH, finishes), (SWAP, others)):
+                if rows:
+                    done |= self._update(connection, form, rows)
             for request, _, new in group:
                 request.answer.append(new.id in done)
 
     def _update(self, connection: sqlite3.Connection, form: tuple[str, str], rows: list[Row]) -> set[int]:
+        """The ids of the jobs that were as their rows say, and are changed."""
+        # To be told each id costs half as much again as the change itself, and nearly always it is all of them.
+        before = connection.total_changes
+        connection.execute("SAVEPOINT all_of_them")
+        for statement, values in _in_chunks(form, rows):
+            connection.execute(statement, values)
+        if connection.total_changes - before == len(rows):
+            connection.execute("RELEASE all_of_them")
+            return {row[0] for row in rows}
+        connection.execute("ROLLBACK TO all_of_them")
+        connection.execute("RELEASE all_of_them")
         done: set[int] = set()
         for statement, values in _in_chunks(form, rows):
-            done.update(job_id for (job_id,) in connection.execute(statement, values))
+            done.update(job_id for (job_id,) in connection.execute(f"{statement}\nRETURNING job.id", values))
         return done
 
     def _connected(self) -> sqlite3.Connection:

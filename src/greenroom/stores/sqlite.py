@@ -170,7 +170,7 @@ class SqliteStore:
 
     def counts(self) -> dict[Status, int]:
         rows = self._read("SELECT state, count(*) FROM job GROUP BY state")
-        return count_statuses({state: number for state, number in rows})
+        return count_statuses(dict(rows))
 
     def prune(self, before: int, limit: int) -> int:
         ledger = self._open_ledger()

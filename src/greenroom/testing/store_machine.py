@@ -91,6 +91,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.make_store = self.place(self.clock)
         self.jobs: list[Job] = []
         self.past: list[Job] = []
+        self.used: set[int] = set()
         self.closed: list[Pair] = []
         self.workers: list[Pair] = []
         for _ in range(2):
@@ -107,6 +108,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.numbers.ours(reader.store.find(limit=MANY).jobs) == self.jobs
         assert reader.store.counts() == reader.model.counts()
         self.past = [*self.past, *self.jobs][-KEPT:]
+        self.used.update(job.id for job in self.jobs)
 
     @rule(worker=ANY, jobs=JOBS)
     def add(self, worker: int, jobs: list[_Shape]) -> None:
@@ -291,9 +293,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _make(self, pair: Pair, shape: _Shape) -> Job:
         now = self.clock.now()
+        number = id_at(now) + shape.number
+        while number in self.used.difference(job.id for job in self.jobs):
+            number += 100  # of one that was pruned: an id is used once
         job = a_finished_job(finished_at=now) if shape.status is Status.SUCCESSFUL else a_job()
         job = job._replace(
-            id=id_at(now) + shape.number,
+            id=number,
             task=shape.task,
             queue_name=shape.task.removeprefix("app."),
             lane=shape.lane,

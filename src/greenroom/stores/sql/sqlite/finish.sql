@@ -13,4 +13,3 @@ SET state = 3,
 FROM new
 WHERE job.id = new.id
     AND job.version = new.old_version
-RETURNING job.id

@@ -1,0 +1,74 @@
+"""Whoever enqueues may be killed at any moment: the job is not there, or it runs. It is never stuck."""
+
+import random
+
+import gevent
+import pytest
+from acts import PATIENCE, durable, say, stage, until
+from gevent.event import Event
+
+from greenroom import Status
+
+pytestmark = durable
+
+MOMENTS = 200
+
+
+def kill(greenlet, delay):
+    gevent.sleep(delay)
+    greenlet.kill(timeout=PATIENCE)
+
+
+def kill_twice(greenlet, delay):
+    gevent.sleep(delay)
+    greenlet.kill(block=False)
+    gevent.sleep(0)
+    greenlet.kill(timeout=PATIENCE)
+
+
+def time_out(greenlet, delay):
+    greenlet.join(PATIENCE)
+
+
+@pytest.mark.parametrize("end", [kill, kill_twice, time_out])
+@pytest.mark.parametrize("slots", [1, 50])
+def test_a_job_runs_or_was_never_there(make_room, declare, end, slots):
+    room = make_room(lanes={"greenlet": slots})
+    task = declare(room, say)
+    acknowledged = []
+
+    def enqueue(number, delay):
+        with gevent.Timeout(delay if end is time_out else None, False):
+            task.enqueue(number)
+            acknowledged.append(number)
+
+    delays = [random.choice((0, random.uniform(0, 0.003))) for _ in range(MOMENTS)]
+    for start in range(0, MOMENTS, 20):
+        asking = [gevent.spawn(enqueue, number, delays[number]) for number in range(start, start + 20)]
+        ending = [gevent.spawn(end, greenlet, delays[start + n]) for n, greenlet in enumerate(asking)]
+        gevent.joinall(ending, raise_error=True)
+
+    until(lambda: (counts := room.counts())[Status.READY] == counts[Status.RUNNING] == 0)
+    assert set(acknowledged) <= set(stage.seen)
+    assert len(stage.seen) == len(set(stage.seen)) == room.counts()[Status.SUCCESSFUL]
+    assert room._backstage.lanes["greenlet"].room >= slots
+
+
+def test_some_moments_are_met_in_which_a_job_is_stored_and_nobody_was_told(make_room, declare):
+    """Else the test above would show nothing."""
+    room = make_room()
+    task = declare(room, say)
+    store, stored = room._store, Event()
+    sound = store.add
+
+    def add(jobs):
+        sound(jobs)
+        stored.set()
+        Event().wait(PATIENCE)  # and here the greenlet is killed
+
+    store.add = add
+    asking = gevent.spawn(task.enqueue, "all the same")
+    assert stored.wait(PATIENCE)
+    del store.add
+    asking.kill(timeout=PATIENCE)
+    until(lambda: stage.seen == ["all the same"])
