@@ -128,6 +128,9 @@ class Attempt:
     def finish(self) -> None:
         self._home.settle(self)
 
+    def __str__(self) -> str:
+        return f"task {self.job.task} (job {self.job.id})"
+
     def _perform(self) -> Outcome:
         job, task = self.job, self.task
         if task is None:
@@ -201,22 +204,20 @@ class Attempt:
         return self._failed(error)
 
     def _retried(self, error: BaseException, run_after: int) -> Outcome:
-        job = self.job
-        if job.attempt >= job.max_attempts:
-            return self._failed(error)
         described = self._describe(error)
-        log.warning(
-            "task %s (job %s): attempt %s of %s went wrong, and another will be made: %s: %s",
-            *(job.task, job.id, job.attempt, job.max_attempts),
-            *(described.exception_class_path, described.message),
-        )
+        if self.job.attempt < self.job.max_attempts:
+            kind, message = described.exception_class_path, described.message
+            log.warning("%s went wrong in attempt %s, and is tried again: %s: %s", self, self.attempt, kind, message)
+        else:
+            self._log_failure(error)
         return Retried(run_after, described)
 
     def _failed(self, error: BaseException) -> Failed:
-        described = self._describe(error)
-        own = (type(error), error, _own_part(error))
-        log.error("task %s (job %s) failed", self.job.task, self.job.id, exc_info=own)
-        return Failed(described)
+        self._log_failure(error)
+        return Failed(self._describe(error))
+
+    def _log_failure(self, error: BaseException) -> None:
+        log.error("%s failed", self, exc_info=(type(error), error, _own_part(error)))
 
     def _describe(self, error: BaseException) -> TaskError:
         kind = type(error)

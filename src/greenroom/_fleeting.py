@@ -85,6 +85,9 @@ class FleetingAttempt(Attempt):
         self.outcome = Cancelled("the room stopped before it began")
         self._home.settle(self)
 
+    def __str__(self) -> str:
+        return super().__str__() if self.is_made else f"task {self.task.name} (volatile)"
+
     def _perform(self) -> Outcome:
         # The arguments were checked when it was made, a moment ago, and are the objects themselves.
         return self._run(self.task, self._args, self._kwargs, self._context)

@@ -118,7 +118,7 @@ class Runner:
         self.recorder.stop()
         self._record()  # what it did not get round to, for trouble in the store
         for attempt in list(self.attempts.values()):
-            log.warning("task %s (job %s) does not end: given back while it runs", attempt.job.task, attempt.job.id)
+            log.warning("%s does not end: given back while it runs", attempt)
             now = self.clock.now()
             self._store.swap(attempt.job, attempt.job.after(attempt.told or Released(now), now))
 
@@ -303,7 +303,7 @@ class Runner:
                 self._record_all(ended[half:])
             return
         (attempt,) = ended
-        log.error("job %s: its outcome cannot be stored; it counts as failed: %s", attempt.job.id, error)
+        log.error("%s has an outcome that cannot be stored, and counts as failed: %s", attempt, error)
         attempt.fail(error)
         self._ended.append(attempt)
 
@@ -326,7 +326,7 @@ class Runner:
 
     def _drop(self, attempts: list[Attempt], reason: str) -> None:
         for attempt in attempts:
-            log.warning("job %s: fenced off, its outcome is dropped: %s", attempt.job.id, reason)
+            log.warning("%s is fenced off, and its outcome dropped: %s", attempt, reason)
             self._forget(attempt)
 
     def _forget(self, attempt: Attempt) -> None:

@@ -32,6 +32,14 @@ from greenroom.task import Task
 _LOOK_AGAIN = 1.0  # seconds between looks at a job that may be running in another process
 
 
+class _Wait:
+    """Somebody waits for a job to finish, and is handed the job."""
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self.event = Event()
+
+
 class Side:
     """Adds jobs, runs them, and tells those who wait for them. `prefix` marks its ids as people see them."""
 
@@ -53,7 +61,7 @@ class Side:
         self._clock = clock
         self._sender = sender
         self._ids = Ids(0)
-        self._waits: dict[int, list[Event]] = {}  # by job, of each who waits for it
+        self._waits: dict[int, list[_Wait]] = {}  # by job, of each who waits for it
         self.runner = Runner(
             store,
             lanes=lanes,
@@ -110,24 +118,22 @@ class Side:
 
     def wait_for(self, job_id: int, timeout: float | None) -> Job:
         """The job once it has finished, or as it is after `timeout` seconds."""
-        job = self.get(job_id)
-        if job.is_finished:
-            return job
-        # Each has his own event: one who gives up must not keep the others from being woken, nor can one event be
-        # waited for in two threads.
-        event = Event()
+        wait = _Wait()  # each has its own: one who gives up must not keep the others from being woken
         waits = self._waits.setdefault(job_id, [])
-        waits.append(event)
+        waits.append(wait)
         try:
-            while True:
-                job = self.get(job_id)  # again: it may have finished before there was anybody to wake
-                if job.is_finished or (timeout is not None and timeout <= 0):
-                    return job
+            while wait.job is None:
+                is_over = timeout is not None and timeout <= 0
+                if is_over or job_id not in self.runner.attempts:  # what runs here is not looked at, but heard of
+                    job = self.get(job_id)
+                    if is_over or job.is_finished:
+                        return job
                 step = _LOOK_AGAIN if timeout is None else min(_LOOK_AGAIN, timeout)
-                if not event.wait(step) and timeout is not None:
+                if not wait.event.wait(step) and timeout is not None:
                     timeout -= step
+            return wait.job
         finally:
-            waits.remove(event)
+            waits.remove(wait)
             if not waits and self._waits.get(job_id) is waits:
                 del self._waits[job_id]
 
@@ -177,8 +183,9 @@ class Side:
     def _settled(self, job: Job) -> None:
         """Tell of a job that has finished, or is to be retried."""
         if job.is_finished:
-            for event in self._waits.pop(job.id, ()):
-                event.set()
+            for wait in list(self._waits.get(job.id, ())):
+                wait.job = job
+                wait.event.set()
             if signals.task_finished.receivers:
                 signals.emit(signals.task_finished, self._sender, result=TaskResult(self, job))
         elif signals.task_retried.receivers:

@@ -84,7 +84,7 @@ class Job(NamedTuple):
             self.attempt + 1,
             self.version + 1,
             worker,
-            now if now > self.run_after else self.run_after,
+            max(now, self.run_after),
             self.finished_at,
             self.errors,
             self.result,

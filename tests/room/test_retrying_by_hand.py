@@ -1,5 +1,8 @@
 """What has finished can be run once more."""
 
+import gevent
+from acts import PATIENCE, stage, until, wait
+
 from greenroom import Status
 
 
@@ -30,3 +33,26 @@ def test_what_has_not_finished_is_not_run_again(room, declare):
     result = declare(room, waiting).using(run_after=3600).enqueue()
     assert not result.retry()
     assert result.status is Status.READY
+
+
+def test_whoever_waits_for_a_job_that_is_run_again_waits_for_its_end(room, declare):
+    result = declare(room, wait_and_fail_once, max_attempts=1).enqueue()
+    stage.wait_for()
+    waiting = gevent.spawn(result.wait, PATIENCE)
+    listening = gevent.spawn(retry_when_it_failed, room.get_result(result.id))
+    stage.curtain.set()
+    listening.get(timeout=PATIENCE)
+    assert waiting.get(timeout=PATIENCE).is_finished
+    assert room.get_result(result.id).wait(PATIENCE).return_value == "the second time"
+
+
+def retry_when_it_failed(result):
+    until(lambda: result.refresh() or result.is_finished)
+    assert result.retry()
+
+
+def wait_and_fail_once():
+    wait()
+    if len(stage.seen) == 1:
+        raise ValueError("the first time")
+    return "the second time"

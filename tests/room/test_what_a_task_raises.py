@@ -261,9 +261,7 @@ class TestLogging:
         run(room, declare, raise_it, max_attempts=3)
         warnings = self.lines(caplog, "WARNING")
         assert len(warnings) == 2
-        assert (
-            "attempt 1 of 3 went wrong, and another will be made: builtins.OSError: no route to host" in warnings[0]
-        )
+        assert "went wrong in attempt 1, and is tried again: builtins.OSError: no route to host" in warnings[0]
         assert len(self.lines(caplog, "ERROR")) == 1
 
     def test_a_verdict_is_no_trouble(self, room, declare, caplog):

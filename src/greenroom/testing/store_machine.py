@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from itertools import product
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 from unittest import TestCase
 
 from gevent import joinall, spawn
@@ -20,15 +19,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from greenroom._ids import id_at
 from greenroom.clock import SECOND, ManualClock
 from greenroom.job import Job, Progress, Status
-from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded
+from greenroom.outcome import Outcome, Released, Retried
 from greenroom.stores.base import LEASE, Claim, Page, Store
 from greenroom.stores.memory import MemoryStore
+from greenroom.testing._draws import ANY, DELAYS, LANES, OUTCOMES, PRIORITIES, SLOTS, SOME_SHAPES, Shape, outcome_of
 from greenroom.testing._pair import Numbers, Pair
 from greenroom.testing._workers import MakeStore
-from greenroom.testing.jobs import a_finished_job, a_job, an_error
+from greenroom.testing.jobs import a_job
 
 Place = Callable[[ManualClock], MakeStore]
 
@@ -37,45 +36,6 @@ STEPS_EACH = 50  # of one example
 WORKERS = 4
 MANY = 10_000  # more than there will be
 KEPT = 300  # versions gone by that are still tried
-
-ANY = st.integers(0, 999)  # stands for any of those that there are
-
-
-class _Shape(NamedTuple):
-    """What a new job is like."""
-
-    number: int  # among those made at one moment
-    lane: str
-    priority: int
-    delay: int
-    status: Status
-    task: str
-
-
-LANES = st.sampled_from(["greenlet", "idle"])
-PRIORITIES = st.sampled_from([0, 0, 0, 1, -1, (1 << 63) - 1, -(1 << 63)])
-DELAYS = st.sampled_from([0, 0, 0, -SECOND, 1, SECOND, 10 * SECOND, 100 * SECOND])
-SLOTS = st.sampled_from([1, 2, 3, 9, 0, -1])
-OUTCOMES = st.sampled_from([Succeeded, Retried, Failed, Cancelled, Released])
-SHAPES = [
-    _Shape(*values)
-    for values in product(
-        range(50),
-        ["greenlet", "idle"],
-        [0, 1, -1, (1 << 63) - 1, -(1 << 63)],
-        [0, -SECOND, 1, SECOND, 10 * SECOND, 100 * SECOND],
-        [Status.READY, Status.READY, Status.RUNNING, Status.SUCCESSFUL],
-        ["app.send", "app.resize"],
-    )
-]
-
-
-def _shape(number: int) -> _Shape:
-    return SHAPES[number]
-
-
-# One draw for a whole job: one for each of its fields took half of the time.
-JOBS = st.lists(st.integers(0, len(SHAPES) - 1).map(_shape), min_size=1, max_size=5)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -110,8 +70,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.past = [*self.past, *self.jobs][-KEPT:]
         self.used.update(job.id for job in self.jobs)
 
-    @rule(worker=ANY, jobs=JOBS)
-    def add(self, worker: int, jobs: list[_Shape]) -> None:
+    @rule(worker=ANY, jobs=SOME_SHAPES)
+    def add(self, worker: int, jobs: list[Shape]) -> None:
         pair = self._worker(worker)
         new = [self._make(pair, shape) for shape in jobs]
         pair.ask(lambda store, theirs: store.add([theirs(job) for job in new]))
@@ -192,8 +152,8 @@ class StoreMachine(RuleBasedStateMachine):
             assert sorted(greenlet.value for greenlet in swapping) == [False, True]
             assert pairs[0].model.swap(old, new)
 
-    @rule(worker=ANY, jobs=JOBS, outcome=OUTCOMES)
-    def much_at_the_same_time(self, worker: int, jobs: list[_Shape], outcome: type[Outcome]) -> None:
+    @rule(worker=ANY, jobs=SOME_SHAPES, outcome=OUTCOMES)
+    def much_at_the_same_time(self, worker: int, jobs: list[Shape], outcome: type[Outcome]) -> None:
         pair = self._awake(worker)
         taken = {job.id for job in self.jobs}
         new = {job.id: job for job in (self._make(pair, shape) for shape in jobs) if job.id not in taken}
@@ -291,34 +251,13 @@ class StoreMachine(RuleBasedStateMachine):
     def _any_of(self, jobs: list[Job], number: int) -> list[Job]:
         return [jobs[number % len(jobs)]] if jobs else []
 
-    def _make(self, pair: Pair, shape: _Shape) -> Job:
+    def _make(self, pair: Pair, shape: Shape) -> Job:
         now = self.clock.now()
-        number = id_at(now) + shape.number
-        while number in self.used.difference(job.id for job in self.jobs):
-            number += 100  # of one that was pruned: an id is used once
-        job = a_finished_job(finished_at=now) if shape.status is Status.SUCCESSFUL else a_job()
-        job = job._replace(
-            id=number,
-            task=shape.task,
-            queue_name=shape.task.removeprefix("app."),
-            lane=shape.lane,
-            priority=shape.priority,
-            run_after=now + shape.delay,
-            enqueued_at=now,
-        )
-        return job.claimed(pair.model.worker, now) if shape.status is Status.RUNNING else job
+        gone = self.used.difference(job.id for job in self.jobs)
+        return shape.make(now, worker=pair.model.worker, gone=gone)
 
-    def _come_to(self, outcome: type[Outcome], delay: int) -> Outcome:
-        now = self.clock.now()
-        if outcome is Succeeded:
-            return Succeeded(f'"at {now}"')
-        if outcome is Retried:
-            return Retried(now + delay, an_error(at=now))
-        if outcome is Failed:
-            return Failed(an_error(at=now))
-        if outcome is Cancelled:
-            return Cancelled("not needed")
-        return Released(now + delay, "put back")
+    def _come_to(self, kind: type[Outcome], delay: int) -> Outcome:
+        return outcome_of(kind, now=self.clock.now(), delay=delay)
 
 
 def _get(job_id: int, store: Store, _: object) -> Job | None:
