@@ -17,6 +17,9 @@ from gevent.event import Event
 
 from greenroom import Greenroom, constant
 
+# Whatever starts the tests in the background has SIGINT ignored, and so has what it starts: not so in a terminal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 folder = Path(sys.argv[1])
 room = Greenroom(f"sqlite:///{folder}/greenroom.db")
 
