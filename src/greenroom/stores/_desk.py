@@ -120,7 +120,7 @@ class Desk:
         self._closing = True
         self._ring()
         self._ended.acquire()
-        self._deliver()
+        self._hub.loop.run_callback_threadsafe(self._deliver)  # the hub alone may switch to those who wait
         self._doorbell.stop()
         self._doorbell.close()
 
