@@ -13,6 +13,7 @@ DURABLE = Case(
         "greenroom": "durable:enqueue_to_done",
         "SqliteHuey": "sqlitehuey:enqueue_to_done",
         "MiniHuey": "minihuey:enqueue_to_done",
+        "MiniHuey, giving way after each call": "minihuey:enqueue_to_done_giving_way",
     },
     rows=(
         Row(
@@ -28,6 +29,12 @@ DURABLE = Case(
             against="MiniHuey.rate",
             unit=PER_SECOND,
             bar=at_least(0.6, 1.3),
+        ),
+        Row(
+            measure="the same, against that peer at its best",
+            ours="greenroom.rate",
+            against="MiniHuey, giving way after each call.rate",
+            unit=PER_SECOND,
         ),
         Row(
             measure="hub late meanwhile, max",

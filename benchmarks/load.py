@@ -44,7 +44,7 @@ class Tally:
 
 
 def from_enqueuers(count: int, enqueue: Callable[[], object], *, gives_way: bool = False) -> None:
-    """Enqueue `count` from a hundred greenlets. To give way after each is the best of those that do not wait."""
+    """Enqueue `count` from a hundred greenlets, which give way to others after each call or only if it waits."""
 
     def enqueuer(share: int) -> None:
         for _ in range(share):

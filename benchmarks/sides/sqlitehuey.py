@@ -24,7 +24,7 @@ def enqueue_to_done(plan: Plan) -> Figures:
 
     def work(count: int) -> None:
         tally.expect(count)
-        from_enqueuers(count, lambda: noop(**PAYLOAD), gives_way=True)
+        from_enqueuers(count, lambda: noop(**PAYLOAD))
         tally.wait()
 
     # As shipped an idle worker sleeps for up to 10 s; that wait is not what we compare, so it is kept short.
