@@ -98,7 +98,8 @@ class Attempt:
         if type(self.told) is not Cancelled:
             self.told = outcome
         greenlet = self._greenlet
-        if greenlet is not None and greenlet is not getcurrent():
+        is_its_own_doing = greenlet is getcurrent()  # as when it stops the room: that it has to see through
+        if greenlet is not None and (not is_its_own_doing or type(outcome) is Cancelled):
             greenlet.parent.loop.run_callback_threadsafe(self._throw)  # the parent of a lane's greenlet is its hub
 
     def run(self) -> None:

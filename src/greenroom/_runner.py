@@ -13,7 +13,7 @@ from contextlib import suppress
 from math import inf
 from typing import Any
 
-from gevent import get_hub
+from gevent import get_hub, spawn
 
 from greenroom._attempt import Attempt
 from greenroom._native import get_ident
@@ -171,17 +171,24 @@ class Runner:
         try:
             self._store.add([claimed])
         except StoreError:
+            lane.reserve(-1)
+            lane.freed()
             raise
         except BaseException:
-            # Killed while it waited: the job may be on disk or not. What is stored first is swapped after it.
-            try:
-                self._store.swap(claimed, claimed.after(Released(claimed.run_after), claimed.run_after))
-            finally:
-                self.wake()  # even if killed again: the claim comes behind the swap
+            spawn(self._take_back, claimed)  # who was killed, or has run out of time, waits for nothing more
             raise
-        finally:
-            lane.reserve(-1)
+        lane.reserve(-1)
         self._begin(claimed)
+
+    def _take_back(self, job: Job) -> None:
+        """Make ready what nobody waits for any more, if it came to be stored: that goes before this."""
+        try:
+            self._store.swap(job, job.after(Released(job.run_after), job.run_after))
+        except StoreError as error:
+            log.warning("task %s (job %s) cannot be made ready, and will be rescued: %s", job.task, job.id, error)
+        finally:
+            self._lanes[job.lane].reserve(-1)
+            self.wake()
 
     def _notice(self, jobs: Iterable[Job]) -> None:
         now = self.clock.now()

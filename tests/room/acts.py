@@ -38,6 +38,7 @@ class Stage:
         self.on_stage = 0
         self.most_on_stage = 0
         self.room = None
+        self.result = None
 
     def wait_for(self, count=1):
         """Until so many tasks have come to wait for the curtain; gives what they were called with."""

@@ -6,6 +6,7 @@ from acts import PATIENCE, add, durable, in_a_file, say, stage, until, wait
 from gevent.event import Event
 
 from greenroom import Status
+from greenroom.stores import MemoryStore, SqliteStore
 
 
 def test_a_job_that_waits_for_a_slot_never_runs(make_room, declare):
@@ -56,6 +57,23 @@ def test_a_job_that_has_finished_cannot_be_cancelled(room, declare):
     assert result.cancel() is False
     result.refresh()
     assert result.status is Status.SUCCESSFUL
+
+
+@durable
+def test_a_job_that_has_ended_cannot_be_cancelled_though_that_is_not_stored_yet(room, declare, monkeypatch):
+    may_be_stored = Event()
+    for store in (SqliteStore, MemoryStore):
+
+        def swap_all(self, changes, sound=store.swap_all):
+            may_be_stored.wait(PATIENCE)
+            return sound(self, changes)
+
+        monkeypatch.setattr(store, "swap_all", swap_all)
+    result = declare(room, say).enqueue("said")
+    until(lambda: stage.seen == ["said"])
+    assert result.cancel() is False
+    may_be_stored.set()
+    assert result.wait(PATIENCE).return_value == "said"
 
 
 def test_once_is_enough(room, declare):
@@ -151,6 +169,20 @@ def test_what_is_to_be_retried_can_be_cancelled(make_room, declare, clock):
 def fail():
     stage.seen.append("failed")
     raise OSError
+
+
+def test_a_task_that_cancels_its_own_job_is_ended_when_it_next_waits(room, declare):
+    stage.result = declare(room, call_itself_off).enqueue()
+    assert stage.result.wait(PATIENCE).status is Status.CANCELLED
+    assert stage.seen == [True]
+
+
+def call_itself_off():
+    while stage.result is None:
+        gevent.sleep(0)
+    stage.seen.append(stage.result.cancel("of its own will"))
+    gevent.sleep(0)
+    stage.seen.append("went on")
 
 
 def test_the_reason_can_be_any_text(room, declare):

@@ -14,9 +14,9 @@ pytestmark = [in_a_file, pytest.mark.integration]
 def killed(put_on):
     """The id of the job that a process ran when it was killed."""
     play = put_on("nap")
-    marks = play.reach("begun")
+    play.reach("begun")
     until(lambda: any(mark.isdigit() for mark in play.marks))
-    (result_id,) = [mark for mark in play.marks if mark.isdigit()] or marks
+    (result_id,) = (mark for mark in play.marks if mark.isdigit())
     play.tell(signal.SIGKILL)
     assert play.end()[0] == -signal.SIGKILL
     return result_id

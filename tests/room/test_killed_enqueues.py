@@ -1,15 +1,14 @@
 """Whoever enqueues may be killed at any moment: the job is not there, or it runs. It is never stuck."""
 
+import fcntl
 import random
 
 import gevent
 import pytest
-from acts import PATIENCE, durable, say, stage, until
+from acts import PATIENCE, durable, in_a_file, say, stage, until
 from gevent.event import Event
 
 from greenroom import Status
-
-pytestmark = durable
 
 MOMENTS = 200
 
@@ -30,6 +29,7 @@ def time_out(greenlet, delay):
     greenlet.join(PATIENCE)
 
 
+@durable
 @pytest.mark.parametrize("end", [kill, kill_twice, time_out])
 @pytest.mark.parametrize("slots", [1, 50])
 def test_a_job_runs_or_was_never_there(make_room, declare, end, slots):
@@ -54,6 +54,29 @@ def test_a_job_runs_or_was_never_there(make_room, declare, end, slots):
     assert room._backstage.lanes["greenlet"].room >= slots
 
 
+@in_a_file
+@pytest.mark.parametrize("end", [kill, kill_twice, time_out])
+def test_it_ends_at_once_though_the_store_hangs(tmp_path, room, declare, end):
+    task = declare(room, say)
+    room.counts()
+    with (tmp_path / "greenroom.db.lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as another process that writes, and was stopped in the middle of it
+        asking = gevent.spawn(enqueue_in_time, task, 0.02 if end is time_out else None)
+        with gevent.Timeout(PATIENCE / 2, AssertionError("it waits for the store")):
+            end(asking, 0.02)
+        assert asking.ready()
+    until(lambda: (counts := room.counts())[Status.READY] == counts[Status.RUNNING] == 0)
+    assert stage.seen == ["all the same"] * room.counts()[Status.SUCCESSFUL]
+    with gevent.Timeout(PATIENCE):
+        room.stop(3600)
+
+
+def enqueue_in_time(task, seconds):
+    with gevent.Timeout(seconds, False):
+        task.enqueue("all the same")
+
+
+@durable
 def test_some_moments_are_met_in_which_a_job_is_stored_and_nobody_was_told(make_room, declare):
     """Else the test above would show nothing."""
     room = make_room()

@@ -98,6 +98,18 @@ class TestShares:
         for number in range(20):
             assert room.spawn(add, number).get(PATIENCE) == number
 
+    def test_while_both_wait_each_gets_half_of_the_slots(self, room, declare):
+        first_may_end = Event()
+        for _ in range(4):
+            room.spawn(first_may_end.wait)
+        gevent.idle()
+        task = declare(room, wait)
+        for _ in range(10):
+            task.enqueue("job")
+            room.spawn(wait, "call")
+        first_may_end.set()
+        assert sorted(stage.wait_for(4)) == ["call", "call", "job", "job"]
+
     def test_jobs_take_the_slots_that_calls_leave(self, room, declare):
         calls_may_end = Event()
         for _ in range(2):

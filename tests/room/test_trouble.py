@@ -124,11 +124,12 @@ def make_progress():
 
 
 def test_what_ended_during_the_trouble_is_recorded_when_the_room_stops_after_it(
-    make_room, room, declare, database, monkeypatch
+    make_room, declare, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr("greenroom._service._FIRST_PAUSE", 3600.0)
+    room, database = make_room(), Database(tmp_path / "greenroom.db")
     result = declare(room, wait).enqueue("done")
     stage.wait_for()
-    monkeypatch.setattr("greenroom._service._FIRST_PAUSE", 3600.0)
     database.take_away()
     stage.curtain.set()
     until(room.trouble)

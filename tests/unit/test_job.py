@@ -101,6 +101,14 @@ def test_errors_are_bounded_and_the_first_and_the_latest_are_kept(steps, max_att
         assert len(new.errors) == min(len(happened), ERRORS_KEPT)
 
 
+def test_of_many_errors_the_first_and_the_latest_are_kept():
+    job = a_job(max_attempts=100)
+    for number in range(1, 51):
+        job = job.claimed(7, NOON).after(Retried(NOON, an_error(attempt=number)), NOON)
+    assert [error.attempt for error in job.errors] == [1, *range(32, 51)]
+    assert len(job.errors) == ERRORS_KEPT
+
+
 @given(STEPS, st.integers(1, 5))
 def test_only_claiming_begins_an_attempt_and_only_releasing_takes_it_back(steps, max_attempts):
     for old, new, outcome in lives(steps, max_attempts):
