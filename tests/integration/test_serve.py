@@ -14,19 +14,6 @@ from apps.served import Served, until
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def serve(tmp_path):
-    started = []
-
-    def start(*options, **kwargs):
-        started.append(Served(tmp_path, *options, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.end()
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A server with default options that tests share, as long as they leave it as it was."""

@@ -5,24 +5,11 @@ import threading
 import time
 
 import pytest
-from apps.served import PATIENCE, Served, until
+from apps.served import PATIENCE, until
 
 from greenroom import Greenroom, Status
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-@pytest.fixture
-def serve(tmp_path):
-    started = []
-
-    def start(*options, **kwargs):
-        started.append(Served(tmp_path, *options, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.end()
 
 
 @pytest.fixture
