@@ -20,7 +20,8 @@ from greenroom.stores._file import FileLock, connect, explain, migrate
 from greenroom.stores._incarnation import Incarnation, forget, is_over
 from greenroom.stores._rows import (
     FINISH,
-    INSERTS,
+    INSERT,
+    INSERT_FRESH,
     SWAP,
     Row,
     chunks,
@@ -233,9 +234,12 @@ class Ledger:
                     break
             else:
                 jobs += request.jobs
-        for form, rows in sort_new(jobs, self._clock.now()).items():
-            for statement, values in _in_chunks(INSERTS[form], rows):
+        fresh, others = sort_new(jobs, self._clock.now())
+        for shared, rows in fresh.items():
+            for statement, values in _in_chunks(INSERT_FRESH, rows, shared):
                 connection.execute(statement, values)
+        for statement, values in _in_chunks(INSERT, others):
+            connection.execute(statement, values)
 
     def _swap(self, connection: sqlite3.Connection, requests: list[Swap]) -> None:
         now = self._clock.now()
@@ -278,11 +282,11 @@ class Ledger:
         return self._connection
 
 
-def _in_chunks(form: tuple[str, str], rows: list[Row]) -> Iterator[tuple[str, list[Any]]]:
-    """The statements, with their values, that take all the rows."""
+def _in_chunks(form: tuple[str, str], rows: list[Row], shared: Row = ()) -> Iterator[tuple[str, list[Any]]]:
+    """The statements, with their values, that take all the rows; what the rows share comes first."""
     verb, row = form
     for piece in chunks(rows):
-        yield sql_of_rows(verb, len(piece), row), [*chain.from_iterable(piece)]
+        yield sql_of_rows(verb, len(piece), row), [*shared, *chain.from_iterable(piece)]
 
 
 def _without_twins(requests: list[Swap]) -> list[list[tuple[Swap, Job, Job]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -20,11 +21,11 @@ STATES = {
 }
 _STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys((READY, SCHEDULED), Status.READY)
 _STATEMENTS = Path(__file__).with_name("sql") / "sqlite"
-_CHUNKS = (256, 64, 16, 4, 1)  # few sizes, so that the statement cache holds them all
+_CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)  # few sizes, so that the statement cache holds them all
 
-# What a new job holds behind its context: not yet claimed, or claimed by whoever enqueues it.
-_READY_TAIL = (Status.READY, 0, 0, None, None, None, (), None, None, None)
-_CLAIMED_HEAD, _CLAIMED_TAIL = (Status.RUNNING, 1, 1), (None, (), None, None, None)
+# What a new job holds behind its context, besides worker and start: not yet claimed, or claimed by whoever enqueues it.
+_FRESH_HEADS = ((Status.READY, 0, 0), (Status.RUNNING, 1, 1))
+_FRESH_TAIL = (None, (), None, None, None)
 
 Row = tuple[Any, ...]
 
@@ -40,19 +41,17 @@ def to_row(job: Job, now: int) -> Row:
     return (*job[:11], state_of(job, now), *_moving(job))
 
 
-def sort_new(jobs: Iterable[Job], now: int) -> dict[str, list[Row]]:
-    """The rows of new jobs, by the form of insertion that fits them."""
-    ready: list[Row] = []
-    claimed: list[Row] = []
+def sort_new(jobs: Iterable[Job], now: int) -> tuple[dict[Row, list[Row]], list[Row]]:
+    """The rows of new jobs: those as nearly all are, by the values that they share, and the others."""
+    fresh: defaultdict[Row, list[Row]] = defaultdict(list)
     others: list[Row] = []
     for job in jobs:
-        if job[11:] == _READY_TAIL and job.expires_at is None:
-            ready.append((*job[:8], *job[9:11], READY if job.run_after <= now else SCHEDULED))
-        elif job[11:14] == _CLAIMED_HEAD and job[16:] == _CLAIMED_TAIL and job.expires_at is None:
-            claimed.append((*job[:8], *job[9:11], *job[14:16]))
+        if job[11:14] in _FRESH_HEADS and job[16:] == _FRESH_TAIL and job.expires_at is None:
+            shared = (job[1], *job[3:7], state_of(job, now), job[12], job[14])
+            fresh[shared].append((job[0], job[2], job[7], job[9], job[10], job[15]))
         else:
             others.append(to_row(job, now))
-    return {"ready": ready, "claimed": claimed, "any": others}
+    return fresh, others
 
 
 def to_swap(old: Job, new: Job, now: int) -> Row:
@@ -115,11 +114,8 @@ def marks(columns: int) -> str:
 
 
 # Statements of many rows: the file, and what one of its rows looks like.
-INSERTS = {
-    "ready": ("insert_fresh", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, NULL)"),
-    "claimed": ("insert_fresh", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 2, 1, 1, ?, ?)"),
-    "any": ("insert", marks(21)),
-}
+INSERT = ("insert", marks(21))
+INSERT_FRESH = ("insert_fresh", "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?, ?, ?, ?, ?, ?)")
 FINISH = ("finish", marks(5))
 SWAP = ("swap", marks(18))
 
