@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import Timeout, getcurrent
 
-from greenroom import _interrupt, context
+from greenroom import _interrupt, context, lanes
 from greenroom._as_is import CallCodec
 from greenroom.clock import SECOND, Clock, as_datetime, as_span
 from greenroom.errors import Cancel, InvalidArguments, InvalidOption, InvalidPayload, Retry, Snooze
 from greenroom.job import Job, Progress
+from greenroom.lanes import Carry, Errand
 from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded, TaskError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from greenroom.task import Task
 
 PARKED = 60 * SECOND  # until a job that nobody here can run is looked at again
+
+_OURS = (__package__, lanes.__name__)
 
 log = logging.getLogger("greenroom")
 
@@ -102,13 +105,13 @@ class Attempt:
         if greenlet is not None and (not is_its_own_doing or type(outcome) is Cancelled):
             greenlet.parent.loop.run_callback_threadsafe(self._throw)  # the parent of a lane's greenlet is its hub
 
-    def run(self) -> None:
+    def run(self, carry: Carry | None) -> None:
         if self.told is not None:
             self.outcome = self.told
             return
         self._greenlet = getcurrent()
         try:
-            self.outcome = Context().run(self._perform)
+            self.outcome = Context().run(self._perform, carry)
         except BaseException as error:
             self._greenlet = None  # nothing more is thrown at it
             self.outcome = self._judge(error)
@@ -132,7 +135,7 @@ class Attempt:
     def __str__(self) -> str:
         return f"task {self.job.task} (job {self.job.id})"
 
-    def _perform(self) -> Outcome:
+    def _perform(self, carry: Carry | None) -> Outcome:
         job, task = self.job, self.task
         if task is None:
             return self._parked(f"no task is named {job.task!r} here")
@@ -143,30 +146,27 @@ class Attempt:
             task.check(arguments, keywords)
         except (InvalidPayload, InvalidArguments) as error:
             return self._parked(str(error))
-        return self._run(task, arguments, keywords, job.context)
+        return self._run(carry, Errand(self, task, arguments, keywords), job.context)
 
-    def _run(
-        self, task: Task[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], carried: str | None
-    ) -> Outcome:
+    def _run(self, carry: Carry | None, errand: Errand, carried: str | None) -> Outcome:
         if carried is not None:
             context.restore(carried)
         current.set(self)
         self._home.started(self)
-        if task.takes_context:
-            arguments = (self, *arguments)
-        value = self._call(task, arguments, keywords)
+        value = self._call(carry or Errand.do, errand)
         try:
             return Succeeded(self._home.codec.encode(value, root="result"))
         except InvalidPayload as error:
             return self._failed(error)
 
-    def _call(self, task: Task[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> object:
+    def _call(self, carry: Carry, errand: Errand) -> object:
+        task = errand.task
         if task.timeout is None:
-            return task.func(*arguments, **keywords)
+            return carry(errand)
         self._ends_at = self._home.clock.now() + as_span(task.timeout)
         seconds = task.timeout.total_seconds()
         with Timeout(seconds, Overdue(f"task {task.name} ran longer than its timeout of {seconds:g} s")):
-            return task.func(*arguments, **keywords)
+            return carry(errand)
 
     def _throw(self) -> None:
         # In the hub, so that what is tested here still holds when it is thrown.
@@ -254,7 +254,7 @@ def _trace_of(error: BaseException) -> str:
 def _own_part(error: BaseException) -> TracebackType | None:
     """The traceback from the task's own function on, without our frames that led to it."""
     part = error.__traceback__
-    while part is not None and part.tb_frame.f_globals.get("__package__") == __package__:
+    while part is not None and part.tb_frame.f_globals.get("__package__") in _OURS:
         part = part.tb_next
     return part
 

@@ -87,6 +87,8 @@ class Backstage:
             except StoreError:
                 log.exception("%s: not everything could be given back; it will be rescued", side.store.url)
             side.store.close()
+        for lane in self.lanes.values():
+            lane.close()
 
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""

@@ -12,6 +12,7 @@ from gevent.event import Event
 from greenroom import _interrupt
 from greenroom._native import allocate_lock
 from greenroom.errors import NotRunning, NotSuccessful, WaitTimeout
+from greenroom.lanes import Carry
 
 T = TypeVar("T")
 log = logging.getLogger("greenroom")
@@ -77,7 +78,7 @@ class Call(Generic[T]):
             raise self._error
         return self._value
 
-    def run(self) -> None:
+    def run(self, carry: Carry | None) -> None:  # whatever the lane, it is called in this greenlet
         context, self._context = self._context, None
         try:
             if self._keywords is None:

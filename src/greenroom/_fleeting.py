@@ -17,7 +17,7 @@ from greenroom._attempt import Attempt
 from greenroom.clock import Clock
 from greenroom.errors import StoreError
 from greenroom.job import Job
-from greenroom.lanes import Lane
+from greenroom.lanes import Carry, Errand, Lane
 from greenroom.outcome import Cancelled, Failed, Outcome, Retried, Succeeded
 from greenroom.result import Side, TaskResult
 
@@ -88,9 +88,9 @@ class FleetingAttempt(Attempt):
     def __str__(self) -> str:
         return super().__str__() if self.is_made else f"task {self.task.name} (volatile)"
 
-    def _perform(self) -> Outcome:
+    def _perform(self, carry: Carry | None) -> Outcome:
         # The arguments were checked when it was made, a moment ago, and are the objects themselves.
-        return self._run(self.task, self._args, self._kwargs, self._context)
+        return self._run(carry, Errand(self, self.task, self._args, self._kwargs), self._context)
 
 
 class FleetingResult(TaskResult[T]):

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
+
+
+class Errand(NamedTuple):
+    """A call of a task's function, for a lane to carry out elsewhere than in the greenlet that asks for it."""
+
+    attempt: Any  # what `room.current()` is there
+    task: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def do(self) -> Any:
+        """Call it, here."""
+        args = (self.attempt, *self.args) if self.task.takes_context else self.args
+        return self.task.func(*args, **self.kwargs)
+
+
+# Does an errand in the lane's place, waits for it in the calling greenlet, and returns what it returned or raises
+# what it raised. Whatever is thrown into that greenlet meanwhile ends the errand, by force if it must.
+Carry = Callable[[Errand], Any]
 
 
 class Work(Protocol):
     """One thing to do in a lane. Neither verb may raise."""
 
-    def run(self) -> None:
-        """Do it: this holds one of the lane's slots."""
+    def run(self, carry: Carry | None) -> None:
+        """Do it: this holds one of the lane's slots. Tasks are called by `carry`, or right here if it is None."""
 
     def finish(self) -> None:
         """Record what came of it: the slot is free by then, for this may wait for the disk."""
@@ -55,3 +74,6 @@ class Lane(Protocol):
 
     def abandon(self) -> list[VolatileWork]:
         """Take away the volatile calls that have not begun."""
+
+    def close(self) -> None:
+        """Let go of threads and processes; whatever still runs there is left to itself, or ended."""

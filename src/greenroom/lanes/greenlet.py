@@ -15,7 +15,7 @@ from gevent import get_hub, getcurrent
 from greenlet import greenlet
 
 from greenroom._native import get_ident
-from greenroom.lanes.base import VolatileWork, Work
+from greenroom.lanes.base import Carry, VolatileWork, Work
 
 BUDGET = 0.002  # seconds of each loop turn for starting work
 WINDOW = 0.005  # seconds: a claim, with its commit, takes about so long on a busy day
@@ -25,6 +25,7 @@ class GreenletLane:
     """Runs up to `size` things at once, each in a greenlet."""
 
     name = "greenlet"
+    _carry: Carry | None = None  # for lanes that call tasks elsewhere than in their worker greenlet
 
     def __init__(self, size: int = 100) -> None:
         self.size = size
@@ -92,6 +93,9 @@ class GreenletLane:
         self._calls.clear()
         return calls
 
+    def close(self) -> None:
+        """Nothing to let go of: worker greenlets end with the lane."""
+
     def _schedule(self) -> None:
         """See to it that `_take_turn` is called, soon, by the hub."""
         self._hub.loop.run_callback(self._take_turn)
@@ -140,14 +144,14 @@ class GreenletLane:
         if self._jobs and (not self._calls or self._running_jobs <= self._running_calls):
             work: Work = self._jobs.popleft()
             self._running_jobs += 1
-            work.run()
+            work.run(self._carry)
             self._running_jobs -= 1
             self._finished += 1
             self.freed()
         else:
             work = self._calls.popleft()
             self._running_calls += 1
-            work.run()
+            work.run(self._carry)
             self._running_calls -= 1
             self.freed()
         self._finishing += 1

@@ -23,7 +23,7 @@ _STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys((R
 _STATEMENTS = Path(__file__).with_name("sql") / "sqlite"
 _CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)  # few sizes, so that the statement cache holds them all
 
-# What a new job holds behind its context, besides worker and start: not yet claimed, or claimed by whoever enqueues it.
+# What a new job holds behind its context, but for worker and start: not claimed, or claimed by whoever enqueues it.
 _FRESH_HEADS = ((Status.READY, 0, 0), (Status.RUNNING, 1, 1))
 _FRESH_TAIL = (None, (), None, None, None)
 
