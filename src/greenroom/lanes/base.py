@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
+
+# How code that runs in a lane gives way to others there, for a moment: what `track` and `checkpoint` call. It raises
+# whatever is to end the task. A lane that calls tasks elsewhere sets its own way in the context of the call.
+breath: ContextVar[Callable[[], None]] = ContextVar("greenroom_breath")
 
 
 class Errand(NamedTuple):
