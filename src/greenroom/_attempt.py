@@ -10,14 +10,16 @@ import logging
 import traceback
 from collections.abc import Callable
 from contextvars import Context, ContextVar
+from functools import partial
 from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gevent import Timeout, getcurrent
+from gevent import getcurrent
 
 from greenroom import _interrupt, context, lanes
 from greenroom._as_is import CallCodec
+from greenroom._ending import Ending
 from greenroom.clock import SECOND, Clock, as_datetime, as_span
 from greenroom.errors import Cancel, InvalidArguments, InvalidOption, InvalidPayload, Retry, Snooze
 from greenroom.job import Job, Progress
@@ -59,11 +61,14 @@ class Home(Protocol):
     def save(self, attempt: Attempt) -> None:
         """Store the attempt's progress, if it is time to."""
 
+    def lose(self, attempt: Attempt, greenlet: Any) -> None:
+        """Take away the slot in which the attempt does not end."""
+
 
 class Attempt:
     """One run of one job. What a task sees of it is `room.current()`."""
 
-    __slots__ = ("_ends_at", "_greenlet", "_home", "job", "outcome", "progress_made", "task", "told")
+    __slots__ = ("_ending", "_ends_at", "_greenlet", "_home", "job", "outcome", "progress_made", "task", "told")
 
     _ends_at: int  # known from when the function is called, if it has a timeout
 
@@ -75,11 +80,16 @@ class Attempt:
         self.told: Outcome | None = None  # to end, and with which outcome
         self._home = home
         self._greenlet: Any = None
+        self._ending: Ending | None = None
 
     @property
     def attempt(self) -> int:
         """Which attempt this is, from 1."""
         return self.job.attempt
+
+    @property
+    def priority(self) -> int:
+        return self.job.priority
 
     @property
     def deadline(self) -> datetime | None:
@@ -103,7 +113,7 @@ class Attempt:
         greenlet = self._greenlet
         is_its_own_doing = greenlet is getcurrent()  # as when it stops the room: that it has to see through
         if greenlet is not None and (not is_its_own_doing or type(outcome) is Cancelled):
-            greenlet.parent.loop.run_callback_threadsafe(self._throw)  # the parent of a lane's greenlet is its hub
+            greenlet.parent.loop.run_callback_threadsafe(self._end)  # the parent of a lane's greenlet is its hub
 
     def run(self, carry: Carry | None) -> None:
         if self.told is not None:
@@ -111,11 +121,13 @@ class Attempt:
             return
         self._greenlet = getcurrent()
         try:
-            self.outcome = Context().run(self._perform, carry)
+            outcome = Context().run(self._perform, carry)
         except BaseException as error:
-            self._greenlet = None  # nothing more is thrown at it
-            self.outcome = self._judge(error)
-        self._greenlet = None
+            self._release()  # nothing more is thrown at it
+            outcome = self._judge(error)
+        self._release()
+        if self.outcome is None:  # else it was given up long ago
+            self.outcome = outcome
 
     def job_after(self, job: Job, now: int) -> Job:
         """What its outcome makes of the job."""
@@ -165,13 +177,35 @@ class Attempt:
             return carry(errand)
         self._ends_at = self._home.clock.now() + as_span(task.timeout)
         seconds = task.timeout.total_seconds()
-        with Timeout(seconds, Overdue(f"task {task.name} ran longer than its timeout of {seconds:g} s")):
+        text = f"task {task.name} ran longer than its timeout of {seconds:g} s"
+        self._ending = Ending(self._greenlet, seconds, partial(Overdue, text), partial(self._give_up, text))
+        try:
             return carry(errand)
+        finally:
+            self._ending.close()
 
-    def _throw(self) -> None:
-        # In the hub, so that what is tested here still holds when it is thrown.
+    def _end(self) -> None:
         if self._greenlet is not None:
-            self._greenlet.throw(Stopped())
+            if self._ending is not None:
+                self._ending.close()
+            self._ending = Ending(self._greenlet, 0.0, Stopped, partial(self._give_up, "it was told to end"))
+
+    def _release(self) -> None:
+        self._greenlet = None
+        if self._ending is not None:
+            self._ending.close()
+            self._ending = None
+
+    def _give_up(self, why: str) -> None:
+        """It does not end: it counts as ended, and what it still does or comes to is of no interest."""
+        greenlet, self._greenlet, self._ending = self._greenlet, None, None
+        stack = "".join(traceback.format_stack(greenlet.gr_frame)) if greenlet.gr_frame else "  (not known)\n"
+        log.error(
+            "%s does not end (%s): it is stuck, and its slot is given to others. It is here:\n%s", self, why, stack
+        )
+        error = TimeoutError(f"{why}, and did not end when it was told to")
+        self.outcome = self.told or Failed(self._describe(error))
+        self._home.lose(self, greenlet)
 
     def _parked(self, reason: str) -> Released:
         return Released(self._home.clock.now() + PARKED, f"parked: {reason}")

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from gevent import get_hub
 from gevent.event import Event
 
 from greenroom._call import Call
+from greenroom._guard import guard_here
+from greenroom._memory import MemoryWatch
 from greenroom._native import get_ident
 from greenroom._side import Side
 from greenroom.clock import SystemClock
@@ -29,20 +31,36 @@ _STEP = 0.02  # seconds between looks at whether the lanes are empty, while drai
 _GRACE = 2.0  # seconds that tasks have to end in once they were stopped
 
 
+class Limits(NamedTuple):
+    """What keeps tasks from hurting requests; `Greenroom` says what each is."""
+
+    preempt: bool
+    quantum: float
+    max_memory: float | None
+    abort_after: float | None
+
+
 class Backstage:
     """`make_sides` is given the lanes, and makes the durable and the volatile side."""
 
     def __init__(
-        self, sizes: Mapping[str, int], make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]]
+        self,
+        sizes: Mapping[str, int],
+        make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]],
+        limits: Limits,
     ) -> None:
         self.lanes: dict[str, Lane] = {name: LANES[name](size) for name, size in sizes.items()}
         self.durable, self.volatile = self.sides = make_sides(self.lanes)
         for name, lane in self.lanes.items():
             lane.freed = self._teller(name)
+        self.guard = guard_here()
+        self._limits = limits
+        self._memory = MemoryWatch(limits.max_memory, [side.runner for side in self.sides])
         self._hub = get_hub()
         self._home = get_ident()
         self._clock = SystemClock()  # draining takes real time, whatever clock the jobs go by
         self._drain_ends = inf
+        self._is_started = False
         self._later: dict[Call[Any], Any] = {}  # a timer for each call that waits for its time
 
     def open(self) -> None:
@@ -50,6 +68,11 @@ class Backstage:
             side.open()
 
     def start(self) -> None:
+        if not self._is_started:
+            self._is_started = True
+            quantum = self._limits.quantum if self._limits.preempt else None
+            self.guard.join(self.lanes, quantum=quantum, abort_after=self._limits.abort_after)
+            self._memory.start()
         for side in self.sides:
             side.start()
 
@@ -87,13 +110,16 @@ class Backstage:
             except StoreError:
                 log.exception("%s: not everything could be given back; it will be rescued", side.store.url)
             side.store.close()
+        self._memory.stop()
+        self.guard.leave(self.lanes)
         for lane in self.lanes.values():
             lane.close()
 
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""
         services = [service for side in self.sides for service in side.services]
-        return next((f"{service.name}: {service.trouble}" for service in services if service.trouble), None)
+        failing = (f"{service.name}: {service.trouble}" for service in services if service.trouble)
+        return next(failing, None) or self._memory.trouble or self.guard.monitor.trouble()
 
     def _teller(self, lane: str) -> Callable[[], None]:
         durable, volatile = self.durable.runner.slot_freed, self.volatile.runner.slot_freed

@@ -104,6 +104,10 @@ class Call(Generic[T]):
         self._error = NotRunning(f"{self!r} was still waiting when the room stopped, and was given up.")
         self.finish()
 
+    @property
+    def name(self) -> str:
+        """Of its function."""
+        return getattr(self._function, "__qualname__", None) or repr(self._function)
+
     def __repr__(self) -> str:
-        name = getattr(self._function, "__qualname__", None) or repr(self._function)
-        return f"<Call {name}>"
+        return f"<Call {self.name}>"

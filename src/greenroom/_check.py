@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any
 
 from greenroom.backoff import Backoff
 from greenroom.errors import InvalidArguments, InvalidOption, InvalidTask
 
 LONGEST_NAME = 200
+LEAST_QUANTUM = 0.0005  # seconds
 _NEVER = timedelta(days=365 * 100)
 
 
@@ -157,3 +159,23 @@ def timeout(value: object) -> timedelta | None:
         return timedelta(seconds=value)
     span("timeout", value)
     return value  # type: ignore[return-value]
+
+
+def quantum(value: object) -> float:
+    """The time that a task may compute without a break, in seconds."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_QUANTUM <= value <= 1:
+        raise InvalidOption(
+            f"quantum={value!r} is out of range: use {LEAST_QUANTUM} to 1 seconds. Below that more time would go "
+            "into switching than into tasks; preempt=False turns pre-emption off."
+        )
+    return float(value)
+
+
+def positive(kind: str, value: object) -> None:
+    """A number greater than 0, or None."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
+        raise InvalidOption(f"{kind}={value!r} is out of range: use a number greater than 0, or None.")

@@ -45,6 +45,7 @@ class FleetingAttempt(Attempt):
         self.told = None
         self._home = home
         self._greenlet = None
+        self._ending = None
         self._args = args
         self._kwargs = kwargs
         self._context = context.capture()
@@ -75,6 +76,10 @@ class FleetingAttempt(Attempt):
     @property
     def attempt(self) -> int:
         return 1
+
+    @property
+    def priority(self) -> int:
+        return self.task.priority
 
     def end(self, now: int) -> None:
         """From now on its outcome is what the job has come to."""
@@ -197,6 +202,10 @@ class Fleeting:
             log.warning("volatile job %s of %s was to be tried again, and is lost: %s", job.id, job.task, error)
         if type(attempt.outcome) is Retried:
             self._settled(job)
+
+    def lose(self, attempt: Attempt, greenlet: Any) -> None:
+        attempt = cast("FleetingAttempt", attempt)
+        self._lanes[attempt.task.lane].lose(attempt, greenlet, is_call=True)
 
     def save(self, attempt: Attempt) -> None:
         """Progress is seen on the attempt itself."""

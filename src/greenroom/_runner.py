@@ -56,6 +56,7 @@ class Runner:
         self.started = started
         self._settled = settled
         self.is_running = False
+        self._is_paused = False
         self._ended: list[Attempt] = []
         self._hub = get_hub()
         self._home = get_ident()
@@ -77,6 +78,11 @@ class Runner:
         """Claim nothing more; what runs goes on."""
         self.is_running = False
         self.service.stop()
+
+    def pause(self, *, is_paused: bool) -> None:
+        """Begin nothing more until told otherwise; what runs goes on."""
+        self._is_paused = is_paused
+        self.wake()
 
     def wake(self) -> None:
         """Look at the store now: something may be ready that was not put there through this runner."""
@@ -155,9 +161,14 @@ class Runner:
             if self._store.swap(job, new):
                 attempt.job = new
 
+    def lose(self, attempt: Attempt, greenlet: Any) -> None:
+        """Give the slot of an attempt that does not end to others."""
+        self._lanes[attempt.job.lane].lose(attempt, greenlet, is_call=False)
+
     def _can_take(self, job: Job) -> bool:
         return (
             self.is_running
+            and not self._is_paused
             and job.lane not in self._backlog
             and job.run_after <= self.clock.now()
             and get_ident() == self._home
@@ -209,7 +220,7 @@ class Runner:
         if self.clock.monotonic() - self._looked_at >= SAFETY_NET:
             self._look_everywhere()
         slots = {name: lane.room for name, lane in self._lanes.items() if name in self._backlog and lane.room}
-        if slots:
+        if slots and not self._is_paused:
             self._claim(now, slots)
         look_again = self._looked_at + SAFETY_NET - self.clock.monotonic()
         if self._next_due is None:

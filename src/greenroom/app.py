@@ -16,8 +16,9 @@ from gevent.lock import RLock
 from greenroom import _check, _interrupt
 from greenroom._as_is import AsIs
 from greenroom._attempt import Attempt, current
-from greenroom._backstage import SIZES, Backstage
+from greenroom._backstage import SIZES, Backstage, Limits
 from greenroom._call import Call
+from greenroom._guard import QUANTUM, guard_here
 from greenroom._side import Side, VolatileSide
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
@@ -25,6 +26,7 @@ from greenroom.codec import Codec
 from greenroom.errors import InvalidOption, InvalidTask, NotRunning, UnknownResult
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane
+from greenroom.monitor import Monitor
 from greenroom.result import TaskResult
 from greenroom.stores import MemoryStore, store_at
 from greenroom.stores.sqlite import Durability
@@ -45,6 +47,10 @@ class Greenroom:
     `url` says where durable jobs live: "sqlite:///greenroom.db" (a path relative to the file that makes the room;
     four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over {"greenlet": 100, "idle": 4}.
     `retention` is how long finished jobs are kept. Nothing is opened until it is first used.
+
+    A task that computes for longer than `quantum` (1 ms) is put aside for a moment, unless `preempt` is False. While
+    the process holds more than `max_memory` bytes no task is begun; when the event loop does not turn for
+    `abort_after` seconds, the process shows its stack and ends, for a supervisor to start it anew.
     """
 
     def __init__(
@@ -55,9 +61,17 @@ class Greenroom:
         lanes: Mapping[str, int] | None = None,
         max_payload: int = 1_000_000,
         retention: timedelta = timedelta(days=7),
+        preempt: bool = True,
+        quantum: timedelta | float = QUANTUM,
+        max_memory: float | None = None,
+        abort_after: float | None = None,
         clock: Clock | None = None,
     ) -> None:
         _check.span("retention", retention)
+        _check.flag("preempt", preempt)
+        _check.positive("max_memory", max_memory)
+        _check.positive("abort_after", abort_after)
+        self._limits = Limits(preempt, _check.quantum(quantum), max_memory, abort_after)
         self.tasks: dict[str, Task[..., Any]] = {}
         self._sizes = _lane_sizes(lanes or {})
         self._retention = retention
@@ -88,6 +102,7 @@ class Greenroom:
         expires: When | None = None,
         lane: str = "greenlet",
         durable: bool = True,
+        preempt: bool = True,
         takes_context: bool = False,
     ) -> Any:
         """Declare a task, as `@room.task` or `@room.task(...)`.
@@ -96,7 +111,8 @@ class Greenroom:
         `priority` is from -100 to 100, higher first. `max_attempts` counts every start, also those that a crash
         ended; what is in `retry_on` is tried again after `backoff`. `timeout` ends an attempt, and `expires`
         cancels a job that has not begun by then. A task that is not `durable` is forgotten when the process ends,
-        and may be given any object. With `takes_context` the function's first parameter, `context`, is what
+        and may be given any object. One that must not be put aside while it computes is declared with
+        `preempt=False`. With `takes_context` the function's first parameter, `context`, is what
         `room.current()` returns. Raises InvalidTask or InvalidOption.
         """
 
@@ -119,6 +135,7 @@ class Greenroom:
                 expires=expires,
                 lane=self._known_lane(lane, full_name),
                 durable=durable,
+                preempt=preempt,
                 takes_context=takes_context,
             )
             self._declare(task)
@@ -239,6 +256,11 @@ class Greenroom:
         return dict(self._sizes)
 
     @property
+    def monitor(self) -> Monitor:
+        """How late the event loop of this thread is, and what made it late."""
+        return guard_here().monitor
+
+    @property
     def is_started(self) -> bool:
         return self._is_started
 
@@ -278,7 +300,7 @@ class Greenroom:
 
     def _set_up(self) -> Backstage:
         if self._backstage is None:
-            self._backstage = Backstage(self._sizes, self._make_sides)
+            self._backstage = Backstage(self._sizes, self._make_sides, self._limits)
         return self._backstage
 
     def _make_sides(self, lanes: Mapping[str, Lane]) -> tuple[Side, Side]:

@@ -56,6 +56,7 @@ class Task(Generic[P, T]):
     run_after: When | None = None
     lane: str = "greenlet"
     durable: bool = True
+    preempt: bool = True
     takes_context: bool = False
 
     def __post_init__(self) -> None:
@@ -71,6 +72,7 @@ class Task(Generic[P, T]):
             if getattr(self, kind) is not None:
                 _check.when(kind, getattr(self, kind))
         _check.flag("durable", self.durable)
+        _check.flag("preempt", self.preempt)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function, here and now."""

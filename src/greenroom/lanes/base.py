@@ -55,7 +55,10 @@ class Lane(Protocol):
 
     name: str
     size: int
+    limit: int  # of the slots, how many may be used just now; set by `resize`
     freed: Callable[[], object]  # called when there is room for a claimed job again
+    turning: Callable[[], object]  # called in the hub when work is about to be begun
+    preempts_calls: bool  # whether calls, which have no settings of their own, may be put aside
 
     @property
     def room(self) -> int:
@@ -74,11 +77,21 @@ class Lane(Protocol):
     def call(self, call: VolatileWork) -> None:
         """Run a volatile call as soon as a slot is free. From any thread."""
 
+    def resize(self, limit: int) -> None:
+        """Use so many of the slots from now on: requests come first. What runs goes on."""
+
+    @property
+    def running(self) -> int:
+        """How many slots are in use."""
+
     def is_empty(self) -> bool:
         """Whether nothing runs or waits here."""
 
     def abandon(self) -> list[VolatileWork]:
         """Take away the volatile calls that have not begun."""
+
+    def lose(self, work: Work, greenlet: Any, *, is_call: bool) -> None:
+        """Work does not end: finish it all the same, and give its slot to others. Called in the hub."""
 
     def close(self) -> None:
         """Let go of threads and processes; whatever still runs there is left to itself, or ended."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
-from gevent import get_hub, getcurrent
+from gevent import get_hub, getcurrent, spawn
 from greenlet import greenlet
 
 from greenroom._native import get_ident
 from greenroom.lanes.base import Carry, VolatileWork, Work
+from greenroom.lanes.lot import lot_here
 
 BUDGET = 0.002  # seconds of each loop turn for starting work
 WINDOW = 0.005  # seconds: a claim, with its commit, takes about so long on a busy day
@@ -28,13 +30,16 @@ class GreenletLane:
     _carry: Carry | None = None  # for lanes that call tasks elsewhere than in their worker greenlet
 
     def __init__(self, size: int = 100) -> None:
-        self.size = size
+        self.size = self.limit = size
         self.freed: Callable[[], object] = lambda: None
+        self.turning: Callable[[], object] = lambda: None
+        self.preempts_calls = True
         self._hub = get_hub()
         self._home = get_ident()
         self._jobs: deque[Work] = deque()
         self._calls: deque[VolatileWork] = deque()
         self._parked: list[greenlet] = []
+        self._lost: set[greenlet] = set()  # kept: when one is collected, GreenletExit is thrown into it
         self._running_jobs = 0
         self._running_calls = 0
         self._reserved = 0
@@ -46,10 +51,14 @@ class GreenletLane:
         self._next_turn = self._hub.loop.timer(0)
 
     @property
+    def running(self) -> int:
+        return self._running_jobs + self._running_calls
+
+    @property
     def room(self) -> int:
         jobs = self._running_jobs + len(self._jobs) + self._reserved
-        calls = min(self._running_calls + len(self._calls), self.size // 2)
-        return max(0, self.size + self.ahead - jobs - calls)
+        calls = min(self._running_calls + len(self._calls), self.limit // 2)
+        return max(0, self.limit + self.ahead - jobs - calls)
 
     @property
     def ahead(self) -> int:
@@ -61,7 +70,7 @@ class GreenletLane:
         now = time.perf_counter()
         if now >= self._window_ends:
             is_next = now < self._window_ends + WINDOW
-            self._finished_before = min(self._finished, self.size) if is_next else 0
+            self._finished_before = min(self._finished, self.limit) if is_next else 0
             self._finished = 0
             self._window_ends = now + WINDOW
         return self._finished_before
@@ -84,6 +93,12 @@ class GreenletLane:
             else:
                 self._hub.loop.run_callback_threadsafe(self._ask_for_turn)
 
+    def resize(self, limit: int) -> None:
+        is_more, self.limit = limit > self.limit, limit
+        if is_more:
+            self._ask_for_turn()
+            self.freed()
+
     def is_empty(self) -> bool:
         waiting = self._jobs or self._calls or self._reserved
         return not (waiting or self._running_jobs or self._running_calls or self._finishing)
@@ -92,6 +107,18 @@ class GreenletLane:
         calls = list(self._calls)
         self._calls.clear()
         return calls
+
+    def lose(self, work: Work, greenlet: Any, *, is_call: bool) -> None:
+        lot_here().forget(greenlet)
+        self._lost.add(greenlet)
+        if is_call:
+            self._running_calls -= 1
+        else:
+            self._running_jobs -= 1
+        self._finishing += 1
+        spawn(self._finish, work)
+        self._ask_for_turn()
+        self.freed()
 
     def close(self) -> None:
         """Nothing to let go of: worker greenlets end with the lane."""
@@ -113,8 +140,9 @@ class GreenletLane:
     def _take_turn(self) -> None:
         """Start what waits, until the slots or the budget of this loop turn are used up. Runs in the hub."""
         self._turn_comes = False
+        self.turning()
         self._turn_ends = time.perf_counter() + BUDGET
-        while (self._jobs or self._calls) and self._running_jobs + self._running_calls < self.size:
+        while (self._jobs or self._calls) and self._running_jobs + self._running_calls < self.limit:
             if time.perf_counter() >= self._turn_ends:
                 self._ask_for_turn()
                 return
@@ -128,9 +156,10 @@ class GreenletLane:
         me = getcurrent()
         while True:
             while self._jobs or self._calls:
-                if self._running_jobs + self._running_calls >= self.size:
+                if self._running_jobs + self._running_calls >= self.limit:
                     break
-                self._run_one()
+                if not self._run_one():
+                    return
                 if time.perf_counter() >= self._turn_ends:
                     self._ask_for_turn()
                     break
@@ -139,21 +168,35 @@ class GreenletLane:
             self._parked.append(me)
             self._hub.switch()
 
-    def _run_one(self) -> None:
+    def _run_one(self) -> bool:
+        """Run the next thing; False if it took so long to end that this worker was given up meanwhile."""
         # Jobs and calls in turn, when both wait: neither can keep the other out.
         if self._jobs and (not self._calls or self._running_jobs <= self._running_calls):
             work: Work = self._jobs.popleft()
             self._running_jobs += 1
             work.run(self._carry)
+            if self._lost and self._is_lost():
+                return False
             self._running_jobs -= 1
             self._finished += 1
-            self.freed()
         else:
             work = self._calls.popleft()
             self._running_calls += 1
             work.run(self._carry)
+            if self._lost and self._is_lost():
+                return False
             self._running_calls -= 1
-            self.freed()
+        self.freed()
         self._finishing += 1
+        self._finish(work)
+        return True
+
+    def _finish(self, work: Work) -> None:
         work.finish()
         self._finishing -= 1
+
+    def _is_lost(self) -> bool:
+        me = getcurrent()
+        is_lost = me in self._lost
+        self._lost.discard(me)
+        return is_lost

@@ -28,7 +28,8 @@ class IdleLane(GreenletLane):
         self._idle.stop()
         self._impatience.stop()
         self._turn_comes = False
+        self.turning()
         self._turn_ends = 0.0  # one thing, then wait to be idle again
-        if (self._jobs or self._calls) and self._running_jobs + self._running_calls < self.size:
+        if (self._jobs or self._calls) and self._running_jobs + self._running_calls < self.limit:
             self._resume_worker()
             self._ask_for_turn()

@@ -1,0 +1,240 @@
+"""The guard: keeps the hub turning, whatever tasks compute.
+
+An alarm rings at each quantum while a task runs, and Python calls its handler between two instructions of whatever
+runs, *on the greenlet that runs*. So the handler may park that greenlet and switch to the hub: pre-emption with no
+thread and no giving away of the GIL, as Go does it. It is done only where it is safe:
+
+- the greenlet runs a task, and has for a whole quantum;
+- the instruction is one at which the interpreter itself looks for signals: a function's start or a loop's end. Never
+  inside a C call that looks for them too (a buffered file, a regex): those hold native locks by thread;
+- no frame between the task's function and the top is gevent's (the greenlet may be linked to a lock and not yet
+  switched out), importlib's, asyncio's (its running loop is per thread) or our own;
+- the garbage collector does not run, and no Python function traces or profiles.
+
+Where it is not safe now, the alarm rings again shortly.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from dis import opmap
+from types import FrameType, FunctionType, MethodType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from gevent import get_hub, getcurrent, monkey
+
+from greenroom._admission import Admission
+from greenroom._alarm import Alarm, NoAlarm
+from greenroom._deadman import DeadMan
+from greenroom._piece import find_piece
+from greenroom._pulse import Pulse
+from greenroom.lanes import Lane
+from greenroom.lanes.lot import lot_here
+from greenroom.monitor import Monitor
+
+log = logging.getLogger("greenroom")
+
+QUANTUM = 0.001  # seconds
+_RETRY = 0.0002  # seconds until the next look, where it was not safe
+_SLOW = 0.02  # seconds between rings while no task runs: they are for naming what holds the loop
+
+# Where CPython looks for signals. It does after calls too, but there it cannot be told from looking inside of them.
+_SAFE = frozenset(code for name, code in opmap.items() if name == "RESUME" or "JUMP_BACKWARD" in name)
+# Python 3.11 does a comparison that ends a loop in one step with the jump, and counts it as the comparison.
+_COMPARE, _AFTER_COMPARE = opmap["COMPARE_OP"], 6
+_BACK = frozenset(code for name, code in opmap.items() if name.startswith("POP_JUMP_BACKWARD"))
+_DELICATE = frozenset(("__enter__", "__exit__", "__del__"))  # where an exception, thrown in, would do the most harm
+
+
+class Guard:
+    """The one of a hub, shared by the rooms that run in it."""
+
+    def __init__(self) -> None:
+        self.lot = lot_here()
+        self.lot.resuming = self._resuming
+        self.monitor = Monitor()
+        self.preemptions = 0
+        self.why_off: str | None = "no room runs"  # why nothing is pre-empted, if so
+        self._hub = get_hub()
+        self._quantum = QUANTUM
+        self._rooms: list[Mapping[str, Lane]] = []
+        self._admission = Admission(())
+        self._dead_man: DeadMan | None = None
+        self._pulse: Pulse | None = None
+        self._alarm: Alarm | None = None
+        self._is_armed = self._is_quick = False
+        self._collects_garbage = False
+        self._runner: Any = None  # who ran when the alarm rang last, in which turn of the loop and since when
+        self._turn = 0
+        self._since = 0.0
+        self._frame: FrameType | None = None  # the boundary of what it ran then; None if that is not known
+        self._is_resumed = False  # whether it has held the hub for a quantum before
+
+    def join(self, lanes: Mapping[str, Lane], *, quantum: float | None, abort_after: float | None) -> None:
+        """Watch over these lanes from now on; pre-empt what runs there unless `quantum` is None.
+
+        With `abort_after` the process is ended when one turn of the loop takes that many seconds.
+        """
+        self._set_rooms([*self._rooms, lanes])
+        if self._pulse is None:
+            self._pulse = Pulse(self._turn_begins, self._turn_ends)
+            self._pulse.start()
+        if quantum is not None:
+            self._quantum = quantum
+            self._set_alarm(abort_after)
+        for lane in lanes.values():
+            lane.turning = self._quicken
+            lane.preempts_calls = quantum is not None
+
+    def leave(self, lanes: Mapping[str, Lane]) -> None:
+        """Watch over them no more."""
+        self._set_rooms([each for each in self._rooms if each is not lanes])
+        if not self._rooms and self._pulse is not None:
+            self._pulse.stop()
+            self._pulse = None
+            self._unset_alarm()
+
+    def _set_rooms(self, rooms: list[Mapping[str, Lane]]) -> None:
+        self._rooms = rooms
+        self._admission = Admission(lane for lanes in rooms for lane in lanes.values())
+
+    def _set_alarm(self, abort_after: float | None) -> None:
+        if self._alarm is not None:
+            return
+        try:
+            if not monkey.is_module_patched("threading"):
+                raise NoAlarm(
+                    "the standard library is not patched, so a task that is put aside while it holds a lock would "
+                    "stop whoever wants it, and the whole thread"
+                )
+            self._alarm = Alarm(self._ring)
+        except NoAlarm as reason:
+            self.why_off = str(reason)
+            log.warning("tasks are not pre-empted: %s. One that computes will hold up requests.", reason)
+            return
+        self.why_off = None
+        try:
+            self._dead_man = DeadMan(self.monitor.stuck_after, abort_after)
+        except NoAlarm as reason:
+            log.info("a loop that does not turn will not be shown: %s", reason)
+        gc.callbacks.append(self._note_collection)
+
+    def _unset_alarm(self) -> None:
+        self.why_off = "no room runs"
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
+            self._is_armed = self._is_quick = False
+            gc.callbacks.remove(self._note_collection)
+        if self._dead_man is not None:
+            self._dead_man.close()
+            self._dead_man = None
+
+    def _turn_begins(self) -> None:
+        if not self._is_armed and self._alarm is not None:
+            self._is_armed = True
+            self._is_quick = any(lane.running for lanes in self._rooms for lane in lanes.values())
+            every = self._quantum if self._is_quick else _SLOW
+            self._alarm.set(every, every)
+        if self._dead_man is not None and self._pulse is not None:
+            self._dead_man.wind(self._pulse.began)
+
+    def _quicken(self) -> None:
+        if not self._is_quick and self._alarm is not None:
+            self._is_armed = self._is_quick = True
+            self._alarm.set(self._quantum, self._quantum)
+
+    def _turn_ends(self, seconds: float) -> None:
+        self.monitor.turned(seconds)
+        self._admission.turned(seconds)
+
+    def _rest(self) -> None:
+        # What runs when the loop has waited arms it again.
+        self._is_armed = self._is_quick = False
+        self._runner = self._frame = None
+        if self._alarm is not None:
+            self._alarm.off()
+        if self._dead_man is not None:
+            self._dead_man.rest()
+
+    def _ring(self, _number: int, frame: FrameType | None) -> None:
+        """The alarm rings: on the greenlet that runs, between two of its instructions."""
+        pulse, me = self._pulse, getcurrent()
+        if pulse is None or frame is None or frame.f_globals is globals():
+            return
+        if me is self._hub and pulse.is_waiting:
+            self._rest()
+            return
+        now = time.perf_counter()
+        if now - pulse.began >= self.monitor.threshold:
+            self.monitor.blame(find_piece(frame))
+        if me is self._hub:
+            return
+        if not self._is_quick:
+            self._quicken()
+        if me is not self._runner or pulse.turns != self._turn:
+            self._runner, self._turn, self._since, self._frame = me, pulse.turns, now, None
+            self._is_resumed = False
+        elif now - self._since >= self._quantum * 0.9:
+            self._consider(frame)
+
+    def _consider(self, frame: FrameType) -> None:
+        """Put it aside, if it is one piece of work that has held the hub for a quantum and not many short ones."""
+        if not self._may_switch(frame):
+            self._retry()
+            return
+        piece = find_piece(frame)
+        if not piece.is_preemptible:
+            return
+        if not piece.is_clean:
+            self._retry()
+        elif self._is_resumed or self._frame is piece.frame:
+            self._runner = self._frame = None
+            self.preemptions += 1
+            self.lot.park(piece.priority)
+        else:
+            self._frame = piece.frame
+
+    def _may_switch(self, frame: FrameType) -> bool:
+        return (
+            _is_safe(frame)
+            and not self._collects_garbage
+            and not isinstance(sys.gettrace() or sys.getprofile(), FunctionType | MethodType)
+        )
+
+    def _retry(self) -> None:
+        if self._alarm is not None:
+            self._alarm.set(_RETRY, self._quantum)
+
+    def _resuming(self, greenlet: Any) -> None:
+        if self._pulse is not None:
+            self._runner, self._turn, self._since = greenlet, self._pulse.turns, time.perf_counter()
+            self._is_resumed = True
+            self._quicken()
+
+    def _note_collection(self, phase: str, _info: object) -> None:
+        self._collects_garbage = phase == "start"
+
+
+def _is_safe(frame: FrameType) -> bool:
+    """Whether the frame is at an instruction where the interpreter itself has looked for signals."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    is_check = code[at] in _SAFE or (code[at] == _COMPARE and code[at + _AFTER_COMPARE] in _BACK)
+    return is_check and frame.f_code.co_name not in _DELICATE
+
+
+_guards: WeakKeyDictionary[Any, Guard] = WeakKeyDictionary()
+
+
+def guard_here() -> Guard:
+    """The guard of this thread's hub."""
+    hub = get_hub()
+    guard = _guards.get(hub)
+    if guard is None:
+        guard = _guards[hub] = Guard()
+    return guard
