@@ -19,7 +19,7 @@ from gevent import getcurrent
 
 from greenroom import _interrupt, context, lanes
 from greenroom._as_is import CallCodec
-from greenroom._ending import Ending
+from greenroom._ending import GRACE, Ending
 from greenroom.clock import SECOND, Clock, as_datetime, as_span
 from greenroom.errors import Cancel, InvalidArguments, InvalidOption, InvalidPayload, Retry, Snooze
 from greenroom.job import Job, Progress
@@ -188,7 +188,8 @@ class Attempt:
         if self._greenlet is not None:
             if self._ending is not None:
                 self._ending.close()
-            self._ending = Ending(self._greenlet, 0.0, Stopped, partial(self._give_up, "it was told to end"))
+            self._ending = Ending(self._greenlet, GRACE, Stopped, partial(self._give_up, "it was told to end"))
+            self._ending.tell()
 
     def _release(self) -> None:
         self._greenlet = None

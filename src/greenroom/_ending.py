@@ -30,14 +30,15 @@ class Ending:
         loop = greenlet.parent.loop  # the parent of a lane's greenlet is its hub
         loop.update_now()  # else it is early by the age of the loop's clock
         self._timer = loop.timer(seconds, GRACE)
-        self._timer.start(self._tell)
+        self._timer.start(self.tell)
 
     def close(self) -> None:
         """It has ended."""
         self._timer.stop()
         self._timer.close()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Throw now. Called in the hub."""
         # In the hub, so that what is thrown at still runs the piece of work that is to end.
         self._told += 1
         if self._told > _TIMES:
