@@ -24,13 +24,16 @@ from greenroom.errors import (
     WaitTimeout,
 )
 from greenroom.job import Progress, Status
+from greenroom.monitor import Blocker, Lag, Monitor
 from greenroom.outcome import TaskError
 from greenroom.result import TaskResult
 from greenroom.signals import task_enqueued, task_finished, task_retried, task_started
 from greenroom.task import Prepared, Task
+from greenroom.track import checkpoint, track
 
 __all__ = [
     "Backoff",
+    "Blocker",
     "Cancel",
     "Clock",
     "Greenroom",
@@ -39,8 +42,10 @@ __all__ = [
     "InvalidOption",
     "InvalidPayload",
     "InvalidTask",
+    "Lag",
     "LeaseLost",
     "ManualClock",
+    "Monitor",
     "NewerSchema",
     "NotRunning",
     "NotSuccessful",
@@ -59,6 +64,7 @@ __all__ = [
     "UnknownResult",
     "WaitTimeout",
     "baggage",
+    "checkpoint",
     "constant",
     "exponential",
     "linear",
@@ -67,4 +73,5 @@ __all__ = [
     "task_finished",
     "task_retried",
     "task_started",
+    "track",
 ]

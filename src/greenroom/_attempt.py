@@ -98,6 +98,11 @@ class Attempt:
             return None
         return as_datetime(self._ends_at)
 
+    @property
+    def saved(self) -> Progress | None:
+        """How far earlier attempts came; None if that is not known, or this one has told of progress itself."""
+        return self.job.progress if self.progress_made is None else None
+
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Say how far the task is: seen at once in this process, and stored about once a second."""
         _check_finite("done", done)

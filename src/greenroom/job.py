@@ -88,7 +88,7 @@ class Job(NamedTuple):
             self.finished_at,
             self.errors,
             self.result,
-            None,
+            self.progress,  # where the attempt before came to, for those that go on from there
             None,
         )
         return _new(Job, self[:11] + moving)

@@ -88,11 +88,11 @@ class TestProgress:
         result = declare(room, work_and_fail, max_attempts=1).enqueue().wait(PATIENCE)
         assert (result.status, result.progress) == (Status.FAILED, Progress(7, None, ""))
 
-    def test_is_not_taken_for_that_of_the_next_attempt(self, room, declare):
+    def test_stays_until_the_next_attempt_tells_of_its_own(self, room, declare):
         result = declare(room, work_once, backoff=constant(0)).enqueue()
         stage.wait_for()
         result.refresh()
-        assert (result.attempts, result.progress) == (2, None)
+        assert (result.attempts, result.progress) == (2, Progress(1, 2, ""))
 
     @in_a_file
     def test_is_stored_for_others_to_see(self, make_room, declare):

@@ -164,9 +164,9 @@ def test_a_released_job_is_ready_as_if_the_attempt_had_not_been(attempt, note):
     )
 
 
-def test_claiming_forgets_what_was_said_of_the_attempt_before():
+def test_claiming_forgets_why_it_was_parked_but_not_how_far_it_came():
     job = a_job(note="parked: nobody knows it", progress=Progress(1.0, 2.0, "")).claimed(7, NOON)
-    assert (job.note, job.progress) == (None, None)
+    assert (job.note, job.progress) == (None, Progress(1.0, 2.0, ""))
 
 
 def test_a_job_that_is_claimed_ahead_starts_when_it_is_due():
@@ -199,7 +199,6 @@ def test_claiming_and_succeeding_by_the_short_way_are_what_replace_would_make():
         version=job.version + 1,
         worker=7,
         started_at=LATER,
-        progress=None,
         note=None,
     )
     assert type(claimed) is Job

@@ -9,6 +9,7 @@ the smaller the higher its priority, and the one furthest in front goes on. Nobo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
@@ -25,6 +26,7 @@ class ParkingLot:
 
     def __init__(self) -> None:
         self.resuming: Callable[[Any], object] = lambda _greenlet: None
+        self.resumed_at = 0.0  # when one of them last went on, on time.perf_counter's clock
         self._hub = get_hub()
         self._waiting: list[tuple[float, int, Any]] = []  # place, order of arrival, greenlet
         self._places: dict[Any, float] = {}  # of those that wait
@@ -64,6 +66,7 @@ class ParkingLot:
                 del self._places[greenlet]
                 self._rest_if_empty()
                 self._front = place
+                self.resumed_at = time.perf_counter()
                 self.resuming(greenlet)
                 greenlet.switch()
                 return

@@ -6,7 +6,6 @@ SET state = 2,
     version = version + 1,
     worker = :worker,
     started_at = max(:now, run_after),
-    progress = NULL,
     note = NULL
 WHERE id IN (
     SELECT id
