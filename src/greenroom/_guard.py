@@ -67,7 +67,7 @@ class Guard:
         self._dead_man: DeadMan | None = None
         self._pulse: Pulse | None = None
         self._alarm: Alarm | None = None
-        self._is_armed = self._is_quick = False
+        self._is_armed = self._is_quick = self._is_resting = False
         self._collects_garbage = False
         self._runner: Any = None  # who ran when the alarm rang last, in which turn of the loop and since when
         self._turn = 0
@@ -136,6 +136,10 @@ class Guard:
             self._dead_man = None
 
     def _turn_begins(self) -> None:
+        if self._is_resting:  # the alarm itself has woken the loop: that is no reason to arm it again
+            self._is_resting = False
+            if self._pulse is None or not self._pulse.has_events():
+                return
         if not self._is_armed and self._alarm is not None:
             self._is_armed = True
             self._is_quick = any(lane.running for lanes in self._rooms for lane in lanes.values())
@@ -156,6 +160,7 @@ class Guard:
     def _rest(self) -> None:
         # What runs when the loop has waited arms it again.
         self._is_armed = self._is_quick = False
+        self._is_resting = True
         self._runner = self._frame = None
         if self._alarm is not None:
             self._alarm.off()

@@ -19,12 +19,17 @@ class Pulse:
         self.is_waiting = False
         self.began = time.perf_counter()
         self.turns = 0
+        self._loop = loop
         self._busy = busy
         self._turned = turned
         # The first to hear that the waiting is over, and the last to hear that it begins: gevent runs callbacks,
         # and with them greenlets, in the same phase of the loop.
         self._after = loop.check(ref=False, priority=loop.MAXPRI)
         self._before = loop.prepare(ref=False, priority=loop.MINPRI)
+
+    def has_events(self) -> bool:
+        """Whether anything else is to be done in the turn that begins: asked from `busy`."""
+        return bool(self._loop.pendingcnt)
 
     def start(self) -> None:
         self.began = time.perf_counter()
