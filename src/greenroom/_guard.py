@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -234,6 +235,7 @@ def _is_safe(frame: FrameType) -> bool:
 
 
 _guards: WeakKeyDictionary[Any, Guard] = WeakKeyDictionary()
+os.register_at_fork(after_in_child=_guards.clear)  # timers do not come along
 
 
 def guard_here() -> Guard:
