@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import getcurrent
 
-from greenroom import _interrupt, context, lanes
+from greenroom import _guard, _interrupt, context, lanes
 from greenroom._as_is import CallCodec
 from greenroom._ending import GRACE, Ending
 from greenroom.clock import SECOND, Clock, as_datetime, as_span
@@ -292,11 +292,21 @@ def _trace_of(error: BaseException) -> str:
 
 
 def _own_part(error: BaseException) -> TracebackType | None:
-    """The traceback from the task's own function on, without our frames that led to it."""
-    part = error.__traceback__
-    while part is not None and part.tb_frame.f_globals.get("__package__") in _OURS:
+    """The traceback without our frames that led to the task's own function, or put it aside in the middle of it."""
+    first = error.__traceback__
+    while first is not None and first.tb_frame.f_globals.get("__package__") in _OURS:
+        first = first.tb_next
+    own: list[TracebackType] = []
+    part = first
+    while part is not None and part.tb_frame.f_globals.get("__name__") != _guard.__name__:
+        own.append(part)
         part = part.tb_next
-    return part
+    if part is None:
+        return first
+    whole = None
+    for part in reversed(own):
+        whole = TracebackType(whole, part.tb_frame, part.tb_lasti, part.tb_lineno)
+    return whole
 
 
 def storable(text: str, most: int = 1000) -> str:
