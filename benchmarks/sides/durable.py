@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gevent import sleep
 
 from benchmarks.heartbeat import Heartbeat
@@ -16,9 +18,9 @@ def noop(**_payload: str) -> None:
     tally.add()
 
 
-def enqueue_to_done(plan: Plan) -> Figures:
+def enqueue_to_done(plan: Plan, make: Callable[[str], Greenroom] = Greenroom) -> Figures:
     """Done is when the outcome of the last one is on the disk, not when its function returned."""
-    room = Greenroom(f"sqlite:///{plan.directory}/greenroom.db")
+    room = make(f"sqlite:///{plan.directory}/greenroom.db")
     task = room.task()(noop)
 
     def work(count: int) -> None:
