@@ -102,7 +102,7 @@ class Share:
 
     chore: str
     count: int
-    pause: float = 0.0
+    pause: float = 0.001  # or else plain greenlets would begin 25 of them before the loop looks at its sockets
 
 
 # 200 times a pause of 0.2 s: a thousand a second. Without it they would ask for more than the CPU that there is.

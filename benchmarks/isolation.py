@@ -49,8 +49,8 @@ ONE = CPU[0]
 # Reference: who else there is, and what no bar is set for.
 OTHERS = {
     CPU[0]: (SPAWN, GIVING_WAY, THREADPOOL),
-    CPU[1]: (SPAWN, GIVING_WAY, THREADPOOL, THREAD),
-    CPU[2]: (SPAWN, GIVING_WAY, THREADPOOL, THREAD),
+    CPU[1]: (SPAWN, THREADPOOL, THREAD),
+    CPU[2]: (SPAWN, GIVING_WAY, THREADPOOL),
     "200 I/O tasks": (SPAWN, WORKER, ROOM),
     "zlib": (SPAWN, THREADPOOL, ROOM, THREAD, PROCESS),
     "Pillow": (SPAWN, ROOM, THREAD),
@@ -112,7 +112,7 @@ REFERENCE = Case(
 
 THROUGHPUT = Case(
     name="isolation-throughput",
-    rounds=3,
+    rounds=2,
     sides={ROOM: "isolation:work_of_room", SPAWN: "isolation:work_of_greenlets"},
     rows=(
         Row(
@@ -127,7 +127,7 @@ THROUGHPUT = Case(
 
 GUARD = Case(
     name="isolation-guard",
-    rounds=3,
+    rounds=2,
     sides={
         "volatile, on": "guard:volatile_tasks:on",
         "volatile, off": "guard:volatile_tasks:off",
@@ -148,7 +148,7 @@ GUARD = Case(
 
 WAKE_UPS = Case(
     name="isolation-idle",
-    rounds=2,
+    rounds=1,
     sides={ROOM: "isolation:switches:room_at_rest", "pywsgi alone": "isolation:switches:nobody"},
     rows=(
         Row(
@@ -164,7 +164,7 @@ WAKE_UPS = Case(
 
 LANE = Case(
     name="isolation-process",
-    rounds=2,
+    rounds=1,
     sides={
         "process lane": "process:round_trip:process",
         "greenlet lane": "process:round_trip:greenlet",

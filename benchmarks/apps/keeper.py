@@ -34,8 +34,7 @@ def _go_on(share: Share, do: Do) -> None:
     try:
         while True:
             do(share.chore)
-            if share.pause:
-                sleep(share.pause)
+            sleep(share.pause)
     except Unavailable as lack:
         lacking(lack)
     except BaseException:  # noqa: BLE001 - a load that has ended by itself would flatter whoever let it end
