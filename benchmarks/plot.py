@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
+from textwrap import wrap
 
 from benchmarks.latency import Latency
 from benchmarks.unit import MILLISECONDS
 
 WIDTH, LEFT, RIGHT = 960, 300, 40
-TOP, LINE, GAP, BOTTOM = 84, 20, 30, 64
+TOP, LINE, GAP, BOTTOM = 84, 20, 30, 104
 
 # Colours of their own, not the page's: an image on a page does not learn of the page's colours, but does learn
 # whether its reader prefers dark.
@@ -58,8 +59,8 @@ def as_svg(latencies: Sequence[Latency], caption: str) -> str:
         *_legend(),
         *_grid(scale, height),
         *_lines(ordered, scale),
-        f'<text class="faint" x="{middle:.0f}" y="{height - 28}" text-anchor="middle">{axis}</text>',
-        f'<text class="faint" x="20" y="{height - 9}" font-size="10">{escape(caption)}</text>',
+        f'<text class="faint" x="{middle:.0f}" y="{height - BOTTOM + 38}" text-anchor="middle">{axis}</text>',
+        *_caption(caption, height),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -79,6 +80,13 @@ class _Scale:
     def x(self, seconds: float) -> float:
         share = (math.log10(max(seconds, 10.0**self.first)) - self.first) / (self.last - self.first)
         return LEFT + share * (WIDTH - RIGHT - LEFT)
+
+
+def _caption(caption: str, height: int) -> Iterator[str]:
+    lines = wrap(caption, 150)
+    for number, line in enumerate(lines):
+        y = height - 10 - 14 * (len(lines) - 1 - number)
+        yield f'<text class="faint" x="20" y="{y}" font-size="11">{escape(line)}</text>'
 
 
 def _legend() -> Iterator[str]:
@@ -117,18 +125,27 @@ def _line(latency: Latency, scale: _Scale, y: float) -> str:
             f"<g><title>{escape(latency.contender)}: {told}</title>",
             f'<text{ours} x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(latency.contender)}</text>',
             f'<line class="span" x1="{scale.x(latency.p50):.1f}" x2="{scale.x(latency.max):.1f}" y1="{y}" y2="{y}"/>',
-            *(_mark(mark, scale.x(figure), y, is_hollow=latency.lacks(mark)) for mark, figure in figures.items()),
+            _unanswered(latency, scale, y),
+            *(_mark(mark, scale.x(figure), y, is_pale=latency.lacks(mark)) for mark, figure in figures.items()),
             "</g>",
         ]
     )
 
 
-def _mark(mark: str, x: float, y: float, *, is_hollow: bool = False) -> str:
+def _unanswered(latency: Latency, scale: _Scale, y: float) -> str:
+    """How many, to the left of the marks, where there is always room."""
+    if not latency.unanswered:
+        return ""
+    told = f"{latency.unanswered:.0f} of {latency.requests:.0f} without an answer"
+    return f'<text class="faint" x="{scale.x(latency.p50) - 12:.1f}" y="{y + 4}" text-anchor="end">{told}</text>'
+
+
+def _mark(mark: str, x: float, y: float, *, is_pale: bool = False) -> str:
     """A disc, a square or a diamond: they differ without colours too."""
-    hollow = ' fill-opacity="0.25"' if is_hollow else ""
+    opacity = ' fill-opacity="0.25"' if is_pale else ""
     match mark:
         case "p50":
-            return f'<circle class="p50" cx="{x:.1f}" cy="{y}" r="4.5"{hollow}/>'
+            return f'<circle class="p50" cx="{x:.1f}" cy="{y}" r="4.5"{opacity}/>'
         case "p99":
-            return f'<rect class="p99" x="{x - 4:.1f}" y="{y - 4}" width="8" height="8"{hollow}/>'
-    return f'<path class="max" d="M{x:.1f} {y - 6} l6 6 l-6 6 l-6 -6 z"{hollow}/>'
+            return f'<rect class="p99" x="{x - 4:.1f}" y="{y - 4}" width="8" height="8"{opacity}/>'
+    return f'<path class="max" d="M{x:.1f} {y - 6} l6 6 l-6 6 l-6 -6 z"{opacity}/>'

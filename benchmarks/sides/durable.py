@@ -21,13 +21,13 @@ def noop(**_payload: str) -> None:
 def enqueue_to_done(plan: Plan, make: Callable[[str], Greenroom] = Greenroom) -> Figures:
     """Done is when the outcome of the last one is on the disk, not when its function returned."""
     room = make(f"sqlite:///{plan.directory}/greenroom.db")
-    task = room.task()(noop)
+    task, before = room.task()(noop), tally.done
 
     def work(count: int) -> None:
         tally.expect(count)
         from_enqueuers(count, lambda: task.enqueue(**PAYLOAD))
         tally.wait()
-        _settle(room, tally.done)
+        _settle(room, tally.done - before)
 
     room.start()
     count = warm_up(work, plan.seconds)
