@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from benchmarks.row import Result, Row
@@ -21,25 +21,46 @@ class Case:
     sides: Mapping[str, str]  # name -> "module:function"
     rows: tuple[Row, ...]
     prepare: str = ""  # likewise
+    rounds: int = 5  # unless it is said how many
+    note: Callable[[], str] | None = None  # what else must be known of the instrument
 
-    def run(self, plan: Plan, runs: int, say: Callable[[str], None]) -> list[Result]:
-        bout = _Bout(case=self, say=say)
+    def is_meant(self, words: Collection[str]) -> bool:
+        """By its name, or by the first part of it: "isolation" means "isolation-others" too."""
+        return self.name in words or self.name.partition("-")[0] in words
+
+    def run(self, plan: Plan, runs: int, say: Callable[[str], None]) -> Bout:
+        bout = Bout(case=self, say=say)
         shared = tempfile.mkdtemp(prefix="greenroom-bench-")
         try:
             bout.play(replace(plan, shared=shared), runs)
         finally:
             shutil.rmtree(shared, ignore_errors=True)
-        return [row.result(bout.rounds, bout.reasons) for row in self.rows]
+        return bout
 
 
 @dataclass(slots=True, kw_only=True)
-class _Bout:
-    """One case being run. A side that fails once sits out the rest, and says why."""
+class Bout:
+    """One case, being run or played. A side that fails once sits out the rest, and says why."""
 
     case: Case
     say: Callable[[str], None]
     rounds: list[dict[str, Figures]] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def results(self) -> list[Result]:
+        return [row.result(self.rounds, self.reasons) for row in self.case.rows]
+
+    @property
+    def broken(self) -> list[str]:
+        """What broke, be it in a row or not."""
+        return [reason for reason in self.reasons.values() if reason.startswith("BROKEN")]
+
+    @property
+    def reasons_beyond_rows(self) -> list[str]:
+        """Why sides of which no row tells were not measured."""
+        told = {side for row in self.case.rows for side in row.sides}
+        return [reason for side, reason in self.reasons.items() if side not in told]
 
     def play(self, plan: Plan, runs: int) -> None:
         if self.case.prepare:

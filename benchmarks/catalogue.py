@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks import isolation
 from benchmarks.bar import at_least, at_most
 from benchmarks.case import Case
 from benchmarks.row import ALONE, DIFFERENCE, Row
@@ -230,4 +231,4 @@ BACKLOG = Case(
     ),
 )
 
-CASES = (DURABLE, ENQUEUE, VOLATILE, PENDING, LATENESS, SCHEDULED, IDLE, COLD, BACKLOG)
+CASES = (DURABLE, ENQUEUE, VOLATILE, PENDING, LATENESS, SCHEDULED, IDLE, COLD, BACKLOG, *isolation.CASES)

@@ -1,6 +1,6 @@
 """The inside of a side: patch first, measure, print one JSON line, leave at once.
 
-Run by `Side.measure` as `python -m benchmarks.child module:function '{"seconds": 1.5, ...}'`.
+Run by `Side.measure` as `python -m benchmarks.child module:function[:word ...] '{"seconds": 1.5, ...}'`.
 """
 
 from gevent import monkey
@@ -22,9 +22,9 @@ def main(target: str, plan: str) -> None:
 
 
 def _measured(target: str, plan: Plan) -> dict[str, object]:
-    module, _, function = target.partition(":")
+    module, function, *words = target.split(":")
     try:
-        return dict(getattr(importlib.import_module(f"benchmarks.sides.{module}"), function)(plan))
+        return dict(getattr(importlib.import_module(f"benchmarks.sides.{module}"), function)(plan, *words))
     except Unavailable as lack:
         return {"unavailable": str(lack)}
     except ModuleNotFoundError as missing:

@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """A name for the table and a `module:function` under `benchmarks.sides`."""
+    """A name for the table and a `module:function` under `benchmarks.sides`, with words for it if it takes any."""
 
     name: str
     target: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gevent import sleep
 
 from benchmarks.heartbeat import Heartbeat
@@ -16,16 +18,16 @@ def noop(**_payload: str) -> None:
     tally.add()
 
 
-def enqueue_to_done(plan: Plan) -> Figures:
+def enqueue_to_done(plan: Plan, make: Callable[[str], Greenroom] = Greenroom) -> Figures:
     """Done is when the outcome of the last one is on the disk, not when its function returned."""
-    room = Greenroom(f"sqlite:///{plan.directory}/greenroom.db")
-    task = room.task()(noop)
+    room = make(f"sqlite:///{plan.directory}/greenroom.db")
+    task, before = room.task()(noop), tally.done
 
     def work(count: int) -> None:
         tally.expect(count)
         from_enqueuers(count, lambda: task.enqueue(**PAYLOAD))
         tally.wait()
-        _settle(room, tally.done)
+        _settle(room, tally.done - before)
 
     room.start()
     count = warm_up(work, plan.seconds)

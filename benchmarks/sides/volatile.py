@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from benchmarks.load import rate_of, warm_up
 from benchmarks.memory import resident
 from benchmarks.side import Figures, Plan
@@ -29,8 +31,8 @@ def spawn_to_result(plan: Plan) -> Figures:
     return {"rate": rate}
 
 
-def task_to_result(plan: Plan) -> Figures:
-    room = Greenroom("memory://")
+def task_to_result(plan: Plan, make: Callable[[str], Greenroom] = Greenroom) -> Figures:
+    room = make("memory://")
     task = room.task(durable=False)(same)
     room.start()
 

@@ -1,0 +1,146 @@
+"""Isolation: how late a web process answers beside tasks, what they get done, how still it is at rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.request import urlopen
+
+import gevent
+
+from benchmarks import client
+from benchmarks.apps.keeper import LACKING
+from benchmarks.chores import compute_row
+from benchmarks.server import PYTHON, NoAnswerError, Server, first_request, free_port, running
+from benchmarks.side import Figures, Plan, Unavailable
+
+QUIET = 0.5  # seconds until what a start stirred up has settled
+TASKS = 4
+
+
+def prepare(plan: Plan) -> Figures:
+    """Build the client, once for all sides."""
+    return {"compiled": client.build(plan.shared) is not None}
+
+
+def beside(plan: Plan, load: str, contender: str, lane: str = "greenlet", share: str = "2") -> Figures:
+    """Latencies beside a load that `contender` runs, for `share` times the plan's seconds."""
+    seconds = plan.seconds * float(share)
+    with _web(plan, contender, load, lane) as (server, port):
+        _begin(port)
+        seen = client.visit(plan.shared, port, seconds)
+        _must_live(server, plan)
+    return seen.figures(seconds)
+
+
+def beside_worker(plan: Plan, load: str, share: str = "2") -> Figures:
+    """Latencies beside a process that runs the load."""
+    seconds = plan.seconds * float(share)
+    with _web(plan, "nobody", "no tasks", "") as (server, port), _worker(load) as worker:
+        seen = client.visit(plan.shared, port, seconds)
+        _must_live(server, plan)
+        if worker.poll() is not None:
+            raise RuntimeError(f"the worker ended with {worker.returncode}")
+    return seen.figures(seconds)
+
+
+def switches(plan: Plan, contender: str) -> Figures:
+    """Voluntary context switches a second while nothing happens: each is a sleep that something ended."""
+    seconds = 2 * plan.seconds
+    with _web(plan, contender, "no tasks", "greenlet") as (server, _):
+        sleep(QUIET)
+        before, started = _voluntary_switches(server.pid), monotonic()
+        sleep(seconds)
+        count, taken = _voluntary_switches(server.pid) - before, monotonic() - started
+        _must_live(server, plan)
+    return {"rate": count / taken}
+
+
+def work_of_greenlets(plan: Plan) -> Figures:
+    """Rows of CPU tasks a second with no requests: plain greenlets, one after the other."""
+    return _rate_of_rows(plan, lambda rows: [gevent.spawn(_rows, rows).get for _ in range(TASKS)])
+
+
+def work_of_room(plan: Plan) -> Figures:
+    """The same tasks in the greenlet lane."""
+    from benchmarks.apps.room import chore, room
+
+    room.start()
+    task = room.task(max_attempts=1, name="rows")(_rows)
+    chore.enqueue("wait").wait()
+    figures = _rate_of_rows(plan, lambda rows: [task.enqueue(rows).wait for _ in range(TASKS)])
+    room.stop()
+    return figures
+
+
+def _rows(count: int) -> None:
+    for _ in range(count):
+        compute_row()
+
+
+def _rate_of_rows(plan: Plan, begin) -> Figures:
+    started = monotonic()
+    _rows(500)
+    each = (monotonic() - started) / 500
+    rows = max(100, int(plan.seconds / each / TASKS))
+    started = monotonic()
+    for wait in begin(rows):
+        wait()
+    return {"rate": TASKS * rows / (monotonic() - started)}
+
+
+@contextmanager
+def _web(plan: Plan, contender: str, load: str, lane: str) -> Iterator[tuple[Server, int]]:
+    os.environ["BENCHMARK_STORE"] = f"sqlite:///{plan.directory}/greenroom.db"
+    os.environ["BENCHMARK_LANE"] = lane
+    port = free_port()
+    # Killed, not asked to end: a web process whose hub is held would not hear it, and drains have cases of their own.
+    with running(plan, (*PYTHON, "benchmarks.apps.beside", contender, load, str(port)), patience=0) as server:
+        try:
+            first_request([server], port)
+        except NoAnswerError:
+            _must_live(server, plan)
+            raise
+        yield server, port
+
+
+@contextmanager
+def _worker(load: str) -> Iterator[subprocess.Popen[str]]:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.apps.worker", load],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        worker.stdout.readline()
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def _begin(port: int) -> None:
+    with urlopen(f"http://127.0.0.1:{port}/begin", timeout=10) as answer:
+        answer.read()
+
+
+def _must_live(server: Server, plan: Plan) -> None:
+    """Raise what the server said when it ended, if it has."""
+    if server.poll() is None:
+        return
+    said = Path(plan.directory, "server.log").read_text(encoding="utf-8").strip()
+    if server.returncode == LACKING:
+        raise Unavailable(said.splitlines()[-1])
+    raise RuntimeError(f"the server ended with {server.returncode}: {said[-1000:]}")
+
+
+def _voluntary_switches(pid: int) -> int:
+    statuses = [path.read_text(encoding="ascii") for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    lines = [line for status in statuses for line in status.splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:"))
