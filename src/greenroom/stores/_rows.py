@@ -115,7 +115,7 @@ def marks(columns: int) -> str:
 
 # Statements of many rows: the file, and what one of its rows looks like.
 INSERT = ("insert", marks(21))
-INSERT_FRESH = ("insert_fresh", "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?, ?, ?, ?, ?, ?)")
+INSERT_FRESH = ("insert_fresh", marks(6))
 FINISH = ("finish", marks(5))
 SWAP = ("swap", marks(18))
 
