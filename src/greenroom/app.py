@@ -43,8 +43,9 @@ class Greenroom:
     """Background work for one app, in the app's own process.
 
     `url` says where durable jobs live: "sqlite:///greenroom.db" (a path relative to the file that makes the room;
-    four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over {"greenlet": 100, "idle": 4}.
-    `retention` is how long finished jobs are kept. Nothing is opened until it is first used.
+    four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over
+    {"greenlet": 100, "idle": 4, "thread": 10}. `retention` is how long finished jobs are kept. Nothing is opened
+    until it is first used.
     """
 
     def __init__(
