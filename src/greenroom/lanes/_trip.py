@@ -113,6 +113,8 @@ class Trip:
         """Where it is just now."""
         with self._lock:
             frame = None if self._hand is None else self._hand.frame(of_task=True)
+            if frame is None:
+                return ""
             within = takewhile(lambda step: step[0].f_code is not Errand.do.__code__, traceback.walk_stack(frame))
             return "".join(traceback.StackSummary.extract(reversed(list(within))).format())
 
