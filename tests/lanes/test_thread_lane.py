@@ -57,13 +57,12 @@ def compute_without_end():
 
 
 def insist():
-    stage.seen.append(get_ident())
-    while not stage.is_over:
-        try:
-            while not stage.is_over:
-                pass
-        except BaseException:  # noqa: BLE001 - knowingly
-            stage.seen.append("struck")
+    """Go on each time that it is to end."""
+    try:
+        compute_without_end()  # of its own: Python 3.13 leaves a loop's jump back out of the `try` around it
+    except BaseException:  # noqa: BLE001 - knowingly
+        stage.seen.append("struck")
+        insist()
 
 
 def wait_in_c():
