@@ -220,12 +220,13 @@ class TestEnding:
         assert start(room, tell_thread).wait(PATIENCE).return_value == stage.seen[0]
         assert stage.seen[1:] == ["Stopped"]
 
-    def test_a_task_can_clean_up_when_it_is_ended(self, room, start):
-        result = start(room, clean_up)
+    @pytest.mark.parametrize("act", ["wait", "compute", "give way"])
+    def test_a_task_can_clean_up_when_it_is_ended(self, room, start, act):
+        result = start(room, clean_up, act)
         until(lambda: stage.seen)
         result.cancel()
         assert result.wait(PATIENCE).status is Status.CANCELLED
-        assert stage.seen[1:] == ["cleaned up"]
+        assert stage.seen[-1] == "cleaned up"
 
     def test_a_task_that_waits_in_c_is_stuck_and_another_thread_takes_its_place(self, room, lane, start, caplog):
         result = start(room, wait_in_c, timeout=0.05, name="stubborn").wait(PATIENCE)
@@ -285,10 +286,15 @@ def give_way_without_end():
         raise
 
 
-def clean_up():
-    stage.seen.append(get_ident())
+def clean_up(act):
     try:
-        time.sleep(3600)
+        match act:
+            case "wait":
+                sleep(3600)
+            case "compute":
+                compute_without_end()
+            case "give way":
+                give_way_without_end()
     finally:
         time.sleep(0.01)
         stage.seen.append("cleaned up")
@@ -332,6 +338,13 @@ class TestTheRoomFromAThread:
         stage.is_over = True
         assert result.wait(PATIENCE).return_value == "done"
 
+    def test_what_it_says_after_it_was_left_behind_is_not_kept(self, room, start, options):
+        start(room, insist_and_report, timeout=0.05, **options).wait(PATIENCE)
+        stage.latch.release()
+        until(lambda: stage.seen[-1] == "reported")
+        Event().wait(0.001)  # what it asked of the hub is done
+        assert room._backstage.durable.runner._saved == room._backstage.volatile.runner._saved == {}
+
     def test_a_task_that_calls_itself_off_is_ended(self, room, start, options):
         stage.result = None
         stage.result = start(room, call_itself_off, **options)
@@ -354,6 +367,14 @@ def report():
     while not stage.is_over:
         time.sleep(0.002)
     return "done"
+
+
+def insist_and_report():
+    try:
+        wait_in_c()
+    except BaseException:  # noqa: BLE001 - knowingly
+        stage.room.current().progress(1, 2, "half")
+        stage.seen.append("reported")
 
 
 def call_itself_off():

@@ -150,8 +150,8 @@ class Trip:
         sleep(0)
 
     def _throw(self, hand: Hand, ending: BaseException) -> None:
-        # In the hand's own hub, so that the task waits there for something.
-        if self._hand is not None:
+        # In the hand's own hub, so that the task waits there: not in its cleaning up, after it has heard already.
+        if self._hand is not None and self._heard_at == -inf:
             self._heard_at = time.monotonic()
             hand.greenlet.throw(ending.with_traceback(None))
 
