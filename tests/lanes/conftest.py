@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from gevent import Timeout
+from thread_acts import stage
 
 from greenroom import Greenroom
 
@@ -55,3 +56,12 @@ def start():
 def infos(caplog):
     caplog.set_level(logging.INFO, "greenroom")
     return caplog
+
+
+@pytest.fixture(autouse=True)
+def _clear_the_stage():
+    stage.clear()
+    yield
+    stage.is_over = True
+    if stage.latch.locked():
+        stage.latch.release()
