@@ -21,12 +21,20 @@ from greenroom._side import Side
 from greenroom.clock import SystemClock
 from greenroom.errors import StoreError
 from greenroom.job import Status
-from greenroom.lanes import GreenletLane, IdleLane, Lane
+from greenroom.lanes import GreenletLane, IdleLane, Lane, ThreadLane
 
 log = logging.getLogger("greenroom")
 
-LANES: Mapping[str, Callable[[int], Lane]] = {"greenlet": GreenletLane, "idle": IdleLane}
-SIZES = {"greenlet": 100, "idle": 4}
+LANES: Mapping[str, Callable[[int], Lane]] = {
+    "greenlet": GreenletLane,
+    "idle": IdleLane,
+    "thread": ThreadLane,
+}
+SIZES = {
+    "greenlet": 100,
+    "idle": 4,
+    "thread": 10,
+}
 _STEP = 0.02  # seconds between looks at whether the lanes are empty, while draining
 _GRACE = 2.0  # seconds that tasks have to end in once they were stopped
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from greenroom import context, signals
 from greenroom._as_is import CallCodec
 from greenroom._attempt import Attempt
+from greenroom._native import allocate_lock
 from greenroom.clock import Clock
 from greenroom.errors import StoreError
 from greenroom.job import Job
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger("greenroom")
+
+_one_at_a_time = allocate_lock()  # of those who make a job, in whatever thread: it has one id
 
 KEEP = 10_000  # finished ones that are remembered, of those that were asked for
 
@@ -57,7 +60,9 @@ class FleetingAttempt(Attempt):
     def job(self) -> Job:  # type: ignore[override]
         """The job as it is now; made when it is first asked for."""
         if self._made is None:
-            self._made = self._home.make(self, self._args, self._kwargs, self._enqueued_at, self._context)
+            with _one_at_a_time:
+                if self._made is None:
+                    self._made = self._home.make(self, self._args, self._kwargs, self._enqueued_at, self._context)
         if self._finished_at and not self._made.is_finished:
             self._made = self.job_after(self._made, self._finished_at)
         elif self.progress_made is not None and not self._finished_at:

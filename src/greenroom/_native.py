@@ -1,7 +1,8 @@
-"""The thread primitives as they are: after patching, `threading` and `_thread` hand out gevent's."""
+"""The thread primitives as they are: after patching, `threading`, `_thread` and `time` hand out gevent's."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -12,3 +13,17 @@ allocate_lock: Callable[[], Any] = get_original("_thread", "allocate_lock")
 get_ident: Callable[[], int] = get_original("_thread", "get_ident")
 get_native_id: Callable[[], int] = get_original("_thread", "get_native_id")  # as the kernel numbers threads
 RLock: Callable[[], Any] = get_original("_thread", "RLock")
+sleep: Callable[[float], None] = get_original("time", "sleep")
+
+# What timers send to the process is for the main thread, whose greenlets they interrupt.
+_NOT_FOR_THREADS = (signal.SIGALRM, signal.SIGURG, signal.SIGPROF)
+
+
+def start_thread(work: Callable[[], None]) -> None:
+    """Do `work` in a native thread, which the signals of timers do not reach."""
+
+    def begin() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_FOR_THREADS)
+        work()
+
+    start_new_thread(begin, ())

@@ -112,7 +112,7 @@ class Runner:
             self._store.add(jobs)
         else:
             self._store.add(jobs)
-            self._hub.loop.run_callback_threadsafe(self._notice, jobs)
+            self._notice_soon(jobs)
 
     def give_back(self) -> None:
         """Release what still runs, at no cost to it: the room is stopping."""
@@ -146,13 +146,16 @@ class Runner:
         new = job.again(self.clock.now())
         if not self._store.swap(job, new):
             return None
-        self._notice([new])
+        self._notice_soon([new])
         return new
 
     def save(self, attempt: Attempt) -> None:
         """Store an attempt's progress, about once a second."""
         now = self.clock.monotonic()
         if now - self._saved.get(attempt.job.id, -inf) < 1.0:
+            return
+        if get_ident() != self._home:
+            self._hub.loop.run_callback_threadsafe(self._save_soon, attempt)
             return
         self._saved[attempt.job.id] = now
         job = attempt.job
@@ -164,6 +167,10 @@ class Runner:
     def lose(self, attempt: Attempt, greenlet: Any) -> None:
         """Give the slot of an attempt that does not end to others."""
         self._lanes[attempt.job.lane].lose(attempt, greenlet, is_call=False)
+
+    def _save_soon(self, attempt: Attempt) -> None:
+        if self.attempts.get(attempt.job.id) is attempt:  # else it has ended, or goes on though it was given back
+            spawn(self.save, attempt)
 
     def _can_take(self, job: Job) -> bool:
         return (
@@ -200,6 +207,12 @@ class Runner:
         finally:
             self._lanes[job.lane].reserve(-1)
             self.wake()
+
+    def _notice_soon(self, jobs: list[Job]) -> None:
+        if get_ident() == self._home:
+            self._notice(jobs)
+        else:
+            self._hub.loop.run_callback_threadsafe(self._notice, jobs)
 
     def _notice(self, jobs: Iterable[Job]) -> None:
         now = self.clock.now()

@@ -17,6 +17,7 @@ from greenroom._attempt import Attempt, storable
 from greenroom._fleeting import Fleeting, FleetingResult
 from greenroom._ids import Ids
 from greenroom._janitor import Janitor
+from greenroom._native import allocate_lock
 from greenroom._runner import Runner
 from greenroom._service import Service
 from greenroom.clock import Clock, moment_of
@@ -30,6 +31,8 @@ from greenroom.stores import Store
 from greenroom.task import Task
 
 _LOOK_AGAIN = 1.0  # seconds between looks at a job that may be running in another process
+
+_one_at_a_time = allocate_lock()  # of those who begin or end to wait, in whatever thread
 
 
 class _Wait:
@@ -119,8 +122,9 @@ class Side:
     def wait_for(self, job_id: int, timeout: float | None) -> Job:
         """The job once it has finished, or as it is after `timeout` seconds."""
         wait = _Wait()  # each has its own: one who gives up must not keep the others from being woken
-        waits = self._waits.setdefault(job_id, [])
-        waits.append(wait)
+        with _one_at_a_time:
+            waits = self._waits.setdefault(job_id, [])
+            waits.append(wait)
         try:
             while wait.job is None:
                 is_over = timeout is not None and timeout <= 0
@@ -133,9 +137,10 @@ class Side:
                     timeout -= step
             return wait.job
         finally:
-            waits.remove(wait)
-            if not waits and self._waits.get(job_id) is waits:
-                del self._waits[job_id]
+            with _one_at_a_time:
+                waits.remove(wait)
+                if not waits:
+                    del self._waits[job_id]
 
     def cancel(self, job_id: int, reason: str) -> bool:
         """Call a job off; False if it has finished, or runs in another process."""

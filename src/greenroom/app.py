@@ -45,8 +45,9 @@ class Greenroom:
     """Background work for one app, in the app's own process.
 
     `url` says where durable jobs live: "sqlite:///greenroom.db" (a path relative to the file that makes the room;
-    four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over {"greenlet": 100, "idle": 4}.
-    `retention` is how long finished jobs are kept. Nothing is opened until it is first used.
+    four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over
+    {"greenlet": 100, "idle": 4, "thread": 10} and a process for each CPU. `retention` is how long finished jobs are
+    kept. Nothing is opened until it is first used.
 
     A task that computes for longer than `quantum` (1 ms) is put aside for a moment, unless `preempt` is False. While
     the process holds more than `max_memory` bytes no task is begun; when the event loop does not turn for

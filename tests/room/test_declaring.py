@@ -80,8 +80,8 @@ def test_an_option_with_a_value_it_cannot_have_is_refused(room, options, message
 
 
 def test_a_lane_that_is_not_there_is_refused_and_those_that_are_there_are_named(room):
-    with pytest.raises(InvalidTask, match=r"acts\.add cannot run in lane 'thread'.* Use one of 'greenlet', 'idle'\."):
-        room.task(lane="thread")(add)
+    with pytest.raises(InvalidTask, match=r"acts\.add cannot run in lane 'fiber'.* Use one of 'greenlet', 'idle', "):
+        room.task(lane="fiber")(add)
 
 
 def test_taking_context_needs_a_parameter_for_it(room):
@@ -117,7 +117,7 @@ def test_a_refused_name_is_still_free(room):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"lanes": {"thread": 3}}, "there is no lane 'thread' to size: use 'greenlet', 'idle'"),
+        ({"lanes": {"fiber": 3}}, "there is no lane 'fiber' to size: use 'greenlet', 'idle', "),
         ({"lanes": {"greenlet": 0}}, r"lanes\['greenlet'\]=0 is out of range: use a whole number from 1 to 100000"),
         ({"lanes": {"idle": True}}, r"lanes\['idle'\]=True is out of range"),
         ({"retention": 7}, "retention=7 is not a timedelta"),

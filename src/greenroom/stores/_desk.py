@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from gevent import get_hub, getcurrent
 
-from greenroom._native import allocate_lock, get_ident, start_new_thread
+from greenroom._native import allocate_lock, get_ident, start_thread
 from greenroom.clock import SystemClock
 from greenroom.errors import StoreUnavailable
 
@@ -81,7 +81,7 @@ class Desk:
         self._home = get_ident()
         self._doorbell = self._hub.loop.async_()
         self._doorbell.start(self._deliver)
-        start_new_thread(self._work, ())
+        start_thread(self._work)
 
     def ask(self, request: Request[A]) -> A:
         """Wait for the answer: parked if this is a greenlet of the desk's own hub, blocked if another thread."""

@@ -1,5 +1,5 @@
 # ruff: noqa: E402 - asserts are rewritten only in what is imported afterwards
-"""For those who write stores, and for their tests: suites that judge a store, and jobs to play with.
+"""For those who write stores and lanes, and for their tests: suites that judge them, and jobs to play with.
 
 Needs pytest and hypothesis: pip install greenroom[test].
 """
@@ -21,6 +21,7 @@ pytest.register_assert_rewrite(
             "_pair",
             "_swapping",
             "hub_suite",
+            "lane_suite",
             "store_machine",
         )
     )
@@ -28,12 +29,14 @@ pytest.register_assert_rewrite(
 
 from greenroom.testing.hub_suite import HubSuite, StallSuite
 from greenroom.testing.jobs import NOON, a_finished_job, a_job, an_error
+from greenroom.testing.lane_suite import LaneSuite
 from greenroom.testing.store_machine import store_machine
 from greenroom.testing.store_suite import StoreSuite
 
 __all__ = [
     "NOON",
     "HubSuite",
+    "LaneSuite",
     "StallSuite",
     "StoreSuite",
     "a_finished_job",
