@@ -15,15 +15,18 @@ from greenroom.errors import (
     NewerSchema,
     NotRunning,
     NotSuccessful,
+    ProcessDied,
     ResultError,
     Retry,
     Snooze,
     StoreError,
     StoreUnavailable,
+    TaskProcessError,
     UnknownResult,
     WaitTimeout,
 )
 from greenroom.job import Progress, Status
+from greenroom.lanes import Processes
 from greenroom.outcome import TaskError
 from greenroom.result import TaskResult
 from greenroom.signals import task_enqueued, task_finished, task_retried, task_started
@@ -45,6 +48,8 @@ __all__ = [
     "NotRunning",
     "NotSuccessful",
     "Prepared",
+    "ProcessDied",
+    "Processes",
     "Progress",
     "ResultError",
     "Retry",
@@ -55,6 +60,7 @@ __all__ = [
     "SystemClock",
     "Task",
     "TaskError",
+    "TaskProcessError",
     "TaskResult",
     "UnknownResult",
     "WaitTimeout",

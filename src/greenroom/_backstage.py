@@ -19,12 +19,21 @@ from greenroom._side import Side
 from greenroom.clock import SystemClock
 from greenroom.errors import StoreError
 from greenroom.job import Status
-from greenroom.lanes import GreenletLane, IdleLane, Lane
+from greenroom.lanes import GreenletLane, IdleLane, Lane, ProcessLane
+from greenroom.lanes.process import Processes, cpus
 
 log = logging.getLogger("greenroom")
 
-LANES: Mapping[str, Callable[[int], Lane]] = {"greenlet": GreenletLane, "idle": IdleLane}
-SIZES = {"greenlet": 100, "idle": 4}
+LANES: Mapping[str, Callable[[Any], Lane]] = {
+    "greenlet": GreenletLane,
+    "idle": IdleLane,
+    "process": ProcessLane,
+}
+SIZES: Mapping[str, int | Processes] = {
+    "greenlet": 100,
+    "idle": 4,
+    "process": cpus(),
+}
 _STEP = 0.02  # seconds between looks at whether the lanes are empty, while draining
 _GRACE = 2.0  # seconds that tasks have to end in once they were stopped
 
@@ -33,12 +42,14 @@ class Backstage:
     """`make_sides` is given the lanes, and makes the durable and the volatile side."""
 
     def __init__(
-        self, sizes: Mapping[str, int], make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]]
+        self, sizes: Mapping[str, int | Processes], make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]]
     ) -> None:
         self.lanes: dict[str, Lane] = {name: LANES[name](size) for name, size in sizes.items()}
         self.durable, self.volatile = self.sides = make_sides(self.lanes)
         for name, lane in self.lanes.items():
             lane.freed = self._teller(name)
+            if isinstance(lane, ProcessLane):
+                lane.woken = self.durable.runner.wake
         self._hub = get_hub()
         self._home = get_ident()
         self._clock = SystemClock()  # draining takes real time, whatever clock the jobs go by

@@ -80,7 +80,9 @@ def test_an_option_with_a_value_it_cannot_have_is_refused(room, options, message
 
 
 def test_a_lane_that_is_not_there_is_refused_and_those_that_are_there_are_named(room):
-    with pytest.raises(InvalidTask, match=r"acts\.add cannot run in lane 'thread'.* Use one of 'greenlet', 'idle'\."):
+    with pytest.raises(
+        InvalidTask, match=r"acts\.add cannot run in lane 'thread'.* Use one of 'greenlet', 'idle', .*\."
+    ):
         room.task(lane="thread")(add)
 
 

@@ -3,5 +3,17 @@
 from greenroom.lanes.base import Carry, Errand, Lane, VolatileWork, Work, breath
 from greenroom.lanes.greenlet import GreenletLane
 from greenroom.lanes.idle import IdleLane
+from greenroom.lanes.process import Processes, ProcessLane
 
-__all__ = ["Carry", "Errand", "GreenletLane", "IdleLane", "Lane", "VolatileWork", "Work", "breath"]
+__all__ = [
+    "Carry",
+    "Errand",
+    "GreenletLane",
+    "IdleLane",
+    "Lane",
+    "ProcessLane",
+    "Processes",
+    "VolatileWork",
+    "Work",
+    "breath",
+]

@@ -1,0 +1,362 @@
+"""What runs in a child of the process lane: it takes orders, calls functions, and says what came of it.
+
+It ends when its parent does, or when the parent closes the connection.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import importlib
+import logging
+import os
+import pickle
+import runpy
+import signal
+import sys
+import threading  # noqa: F401  (so that the first thread it sees is the main one)
+import traceback
+from contextlib import suppress
+from contextvars import Context
+from datetime import datetime
+from select import poll
+from types import FrameType, ModuleType
+from typing import Any
+
+from gevent import get_hub, getcurrent
+
+from greenroom import _attempt, context, signals
+from greenroom._native import allocate_lock, get_ident, start_new_thread
+from greenroom.app import Greenroom
+from greenroom.errors import InvalidPayload, InvalidTask
+from greenroom.lanes import _inside, breath
+from greenroom.lanes._inside import MAIN
+from greenroom.lanes._messages import (
+    CHUNK,
+    PROTOCOL,
+    Enqueued,
+    Frames,
+    Levels,
+    Logged,
+    Main,
+    Order,
+    Progressed,
+    Raised,
+    Ready,
+    Returned,
+    Start,
+    Stop,
+    frame,
+)
+from greenroom.task import Task
+
+_LEAVE = 1.5  # seconds that the interpreter has to end in once the parent has closed the connection
+_SOONER = "500"  # of 1000: what the kernel adds to our badness when it looks for what to kill for memory
+_PR_SET_PDEATHSIG = 1
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def main(fd: int) -> None:
+    """Serve the process at the other end of this socket."""
+    Child(fd).serve()
+
+
+class Visit(_attempt.Attempt):
+    """The attempt as it is seen here; the parent has the real one."""
+
+    __slots__ = ("_deadline",)
+
+    def __init__(self, order: Order, task: Task[..., Any] | None, home: Any) -> None:
+        super().__init__(order.job, task, home)
+        self._deadline = order.deadline
+
+    @property
+    def deadline(self) -> datetime | None:
+        return self._deadline
+
+
+class Child:
+    """Its main thread alone takes orders and is stopped; any thread may send."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_blocking(fd, True)
+        os.set_inheritable(fd, False)
+        self._fd = fd
+        self._frames = Frames()
+        self._home = getcurrent()
+        self._main_thread = get_ident()
+        self._lock = allocate_lock()
+        self._rooms: set[Greenroom] = set()
+        self._is_at_work = False
+        self._is_sending = False
+        self._can_be_stopped = False
+        self._is_told_to_stop = False
+
+    def serve(self) -> None:
+        start = self._receive()
+        if start is None:
+            return
+        self._settle_in(start)
+        self._send(Ready())
+        while (message := self._receive()) is not None:
+            if type(message) is Order:  # a Stop that came too late is passed over
+                self._is_at_work = True
+                self._is_told_to_stop = False
+                self._send(Context().run(self._answer, message))
+                self._is_at_work = False
+        for room in self._rooms:
+            room.stop(0)
+
+    def save(self, visit: _attempt.Attempt) -> None:
+        """What an attempt asks of its home."""
+        assert visit.progress_made is not None  # noqa: S101
+        self._send(Progressed(*visit.progress_made))
+
+    def _settle_in(self, start: Start) -> None:
+        _inside.is_child = True
+        sys.argv[:] = start.argv
+        faulthandler.enable()
+        # Whoever ends the site's whole group or unit tells us too; but it is the parent that decides when its tasks
+        # end. A function and not SIG_IGN, which the task's own subprocesses would inherit.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.signal(signal.SIGURG, self._heed)
+        with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+            file.write(_SOONER)
+        start_new_thread(self._watch, (start.parent,))
+        signals.task_enqueued.connect(self._note_enqueued, weak=False)
+        try:
+            if start.main is not None:
+                _run_main(start.main)
+            else:
+                importlib.import_module(start.module)
+        except BaseException:  # noqa: BLE001, S110  (raised once more, and told, when a task of it is to run)
+            pass
+        self._take_logging()
+
+    def _take_logging(self) -> None:
+        """Have all records sent to the parent, whatever the app has set up: its handlers are at work there."""
+        for logger in list(logging.root.manager.loggerDict.values()):
+            if isinstance(logger, logging.Logger):
+                logger.handlers.clear()
+                logger.propagate = True
+        logging.root.handlers[:] = [_ToParent(self)]
+
+    def _watch(self, parent: int) -> None:
+        """End with the parent, on a thread of its own."""
+        # The kernel sees to it also while C code keeps all threads from running.
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+        poller = poll()
+        poller.register(self._fd, 0)  # wakes when the other end is closed, and for nothing else
+        poller.poll()
+        if not self._is_at_work:
+            never = allocate_lock()
+            never.acquire()
+            never.acquire(True, _LEAVE)
+        os._exit(1)
+
+    def _answer(self, order: Order) -> Returned | Raised:
+        try:
+            function, args, kwargs = self._prepared(order)
+            self._can_be_stopped = True
+            self._breathe()
+            value = function(*args, **kwargs)
+            self._can_be_stopped = False
+        except BaseException as error:  # noqa: BLE001  (the parent judges it)
+            # Nothing may come between the `except` and this: here signals are not looked at.
+            self._can_be_stopped = False
+            return _raised(error)
+        return _returned(value, order)
+
+    def _prepared(self, order: Order) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        if order.levels is not None:
+            _set_levels(order.levels)
+        task, function = self._find(order)
+        try:
+            args, kwargs = pickle.loads(order.call)  # noqa: S301  (of our parent)
+        except Exception as error:
+            raise InvalidPayload(
+                f"the arguments of task {order.task} cannot be read in its process: {type(error).__name__}: {error}. "
+                "Give it what both can import."
+            ) from error
+        if order.context is not None:
+            context.restore(order.context)
+        visit = Visit(order, task, self)
+        _attempt.current.set(visit)
+        breath.set(self._breathe)
+        return function, ((visit, *args) if order.takes_context else args), kwargs
+
+    def _find(self, order: Order) -> tuple[Task[..., Any] | None, Any]:
+        """The task of that name and its function."""
+        module = _imported(order)
+        value: Any = module
+        for part in order.qualname.split("."):
+            value = getattr(value, part, None)
+        if isinstance(value, Task):
+            self._rooms.add(value.room)  # type: ignore[arg-type]
+            return value, value.func
+        for room in vars(module).values():
+            if isinstance(room, Greenroom) and order.task in room.tasks:
+                self._rooms.add(room)
+                task = room.tasks[order.task]
+                return task, task.func
+        if callable(value):
+            return None, value
+        raise InvalidTask(
+            f"task {order.task} cannot run in lane 'process': a child process that imports {order.module} finds no "
+            f"{order.qualname} there. Declare it whenever the module is imported, at module level."
+        )
+
+    def _heed(self, number: int, at: FrameType | None) -> None:
+        """The parent has sent a Stop, and then this signal."""
+        if self._can_be_stopped and not self._is_sending:
+            self._raise_stop()
+        elif self._is_at_work:
+            self._is_told_to_stop = True
+
+    def _breathe(self) -> None:
+        if self._is_told_to_stop and self._can_be_stopped and get_ident() == self._main_thread:
+            self._raise_stop()
+
+    def _raise_stop(self) -> None:
+        self._can_be_stopped = self._is_told_to_stop = False
+        message = self._receive()
+        error = _stop_error(message)
+        if getcurrent() is self._home:
+            raise error
+        # An app that is patched waits in the hub, or in another greenlet: that is not where the task is.
+        get_hub().loop.run_callback(self._home.throw, error)
+
+    def _note_enqueued(self, sender: object, **_: object) -> None:
+        self._send(Enqueued())
+
+    def _send(self, message: object) -> None:
+        data = frame(message)
+        if get_ident() != self._main_thread:
+            self._write(data)
+            return
+        self._is_sending = True  # half a message would be the last that the parent understands
+        self._write(data)
+        self._is_sending = False
+        self._breathe()
+
+    def _write(self, data: bytes) -> None:
+        with self._lock, memoryview(data) as left:
+            try:
+                done = 0
+                while done < len(data):
+                    done += os.write(self._fd, left[done:])
+            except OSError:  # nobody is there any more
+                os._exit(1)
+
+    def _receive(self) -> Any:
+        """The next message; None when the parent has closed the connection."""
+        while (message := self._frames.next()) is None:
+            try:
+                data = os.read(self._fd, CHUNK)
+            except ConnectionError:
+                return None
+            if not data:
+                return None
+            self._frames.feed(data)
+        return message
+
+    def send_record(self, record: logging.LogRecord) -> None:
+        plain = {
+            name: value if isinstance(value, _PLAIN) else str(value)
+            for name, value in vars(record).items()
+            if name not in ("msg", "args", "exc_info")
+        }
+        if record.exc_info and not record.exc_text:
+            plain["exc_text"] = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+        self._send(Logged(plain | {"msg": record.getMessage(), "args": None, "exc_info": None}))
+
+
+class _ToParent(logging.Handler):
+    """Sends records to the parent."""
+
+    def __init__(self, child: Child) -> None:
+        super().__init__()
+        self._child = child
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._child.send_record(record)
+        except Exception:  # noqa: BLE001  (the way of logging: arguments that do not fit end nothing)
+            self.handleError(record)
+
+
+def _run_main(main: Main) -> None:
+    """Run the parent's `__main__` here too, under a name that its `if __name__ == "__main__"` does not meet."""
+    if MAIN in sys.modules:
+        return
+    module = ModuleType(MAIN)
+    sys.modules[MAIN] = sys.modules["__main__"] = module
+    try:
+        if main.name is not None:
+            found = runpy.run_module(main.name, run_name=MAIN, alter_sys=True)
+        else:
+            found = runpy.run_path(str(main.path), run_name=MAIN)
+    except BaseException:
+        del sys.modules[MAIN]
+        raise
+    vars(module).update(found)
+
+
+def _imported(order: Order) -> ModuleType:
+    name = MAIN if order.module == "__main__" else order.module
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise InvalidTask(
+            f"task {order.task} cannot run in lane 'process': a child process could not import {order.module}: "
+            f"{type(error).__name__}: {error}. Make it importable there, or use another lane."
+        ) from error
+
+
+def _returned(value: object, order: Order) -> Returned | Raised:
+    try:
+        return Returned(pickle.dumps(value, PROTOCOL))
+    except Exception as error:  # noqa: BLE001  (a __reduce__ of the app's own may raise anything)
+        return _raised(
+            InvalidPayload(
+                f"result of task {order.task} does not serialise, and cannot leave its process: "
+                f"{type(error).__name__}: {error}. Return what pickles, or use another lane."
+            )
+        )
+
+
+def _raised(error: BaseException) -> Raised:
+    kind = type(error)
+    path = f"{kind.__module__}.{kind.__qualname__}".replace(f"{MAIN}.", "__main__.", 1)
+    return Raised(_pickled(error), path, _attempt.text_of(error), _attempt.trace_of(error))
+
+
+def _pickled(error: BaseException) -> bytes | None:
+    """Only if it can be read again: many an exception with an __init__ of its own cannot."""
+    try:
+        data = pickle.dumps(error, PROTOCOL)
+        return data if type(pickle.loads(data)) is type(error) else None  # noqa: S301  (just written)
+    except Exception:  # noqa: BLE001  (whatever its __reduce__ or __init__ raises)
+        return None
+
+
+def _stop_error(message: object) -> BaseException:
+    if isinstance(message, Stop) and message.error is not None:
+        with suppress(Exception):
+            error = pickle.loads(message.error)  # noqa: S301  (of our parent)
+            if isinstance(error, BaseException):
+                return error
+    return _attempt.Stopped()
+
+
+def _set_levels(levels: Levels) -> None:
+    logging.disable(levels.disabled)
+    logging.root.setLevel(levels.root)
+    for logger in list(logging.root.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            logger.setLevel(logging.NOTSET)
+    for name, level in levels.loggers.items():
+        logging.getLogger(name).setLevel(level)
