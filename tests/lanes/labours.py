@@ -216,3 +216,9 @@ def ignore_interrupts():
 
 def path():
     return [sys.path, str(Path.cwd()), sys.argv]
+
+
+def nap_through_sigterm():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.01)
+    raise Plain("went on")

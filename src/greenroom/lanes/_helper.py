@@ -57,6 +57,7 @@ class Helper:
 
     def __init__(self, module: str, *, max_memory: int | None, gone: Any, enqueued: Any) -> None:
         self.jobs = 0
+        self.is_busy = False  # an errand of its is under way
         self.idle_since = 0.0
         self.max_memory = max_memory
         self._gone = gone

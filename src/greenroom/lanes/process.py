@@ -83,11 +83,11 @@ class ProcessLane(GreenletLane):
         for helper in helpers:
             helper.kill()
             helper.process.over.wait(1.0)
-            helper.forget()
 
     def _do(self, errand: Errand) -> Any:
         call = packed(errand)
         helper = self._idle.pop() if self._idle else self._start_one(errand)
+        helper.is_busy = True
         try:
             helper.get_ready()
             return helper.do(errand, call)
@@ -101,7 +101,10 @@ class ProcessLane(GreenletLane):
         return helper
 
     def _put_back(self, helper: Helper) -> None:
+        helper.is_busy = False
         if not helper.is_usable:
+            if helper.process.is_over:
+                helper.forget()
             return
         if helper.jobs >= (self._wanted.max_jobs or inf) or helper.is_too_big():
             helper.end()
@@ -132,6 +135,8 @@ class ProcessLane(GreenletLane):
         self._helpers.discard(helper)
         if helper in self._idle:
             self._idle.remove(helper)
+        if not helper.is_busy:
+            helper.forget()
 
 
 def _is_number(value: object) -> bool:
