@@ -8,14 +8,12 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import importlib
-import logging
 import os
 import pickle
 import runpy
 import signal
 import sys
 import threading  # noqa: F401  (so that the first thread it sees is the main one)
-import traceback
 from contextlib import suppress
 from contextvars import Context
 from datetime import datetime
@@ -29,14 +27,13 @@ from greenroom import _attempt, context, signals
 from greenroom._native import allocate_lock, get_ident, start_new_thread
 from greenroom.app import Greenroom
 from greenroom.errors import InvalidPayload, InvalidTask
-from greenroom.lanes import _inside, breath
+from greenroom.lanes import _inside, _logs, breath
 from greenroom.lanes._inside import MAIN
 from greenroom.lanes._messages import (
     CHUNK,
     PROTOCOL,
     Enqueued,
     Frames,
-    Levels,
     Logged,
     Main,
     Order,
@@ -53,7 +50,6 @@ from greenroom.task import Task
 _LEAVE = 1.5  # seconds that the interpreter has to end in once the parent has closed the connection
 _SOONER = "500"  # of 1000: what the kernel adds to our badness when it looks for what to kill for memory
 _PR_SET_PDEATHSIG = 1
-_PLAIN = (str, int, float, bool, type(None))
 
 
 def main(fd: int) -> None:
@@ -87,6 +83,7 @@ class Child:
         self._main_thread = get_ident()
         self._lock = allocate_lock()
         self._rooms: set[Greenroom] = set()
+        self._visit: Visit | None = None
         self._is_at_work = False
         self._is_sending = False
         self._can_be_stopped = False
@@ -110,12 +107,14 @@ class Child:
     def save(self, visit: _attempt.Attempt) -> None:
         """What an attempt asks of its home."""
         assert visit.progress_made is not None  # noqa: S101
+        if visit is not self._visit:  # a thread that an earlier task left behind
+            return
         self._send(Progressed(*visit.progress_made))
 
     def _settle_in(self, start: Start) -> None:
         _inside.is_child = True
         sys.argv[:] = start.argv
-        faulthandler.enable()
+        faulthandler.enable(2)  # the descriptor: an app may have put something else in the place of sys.stderr
         # Whoever ends the site's whole group or unit tells us too; but it is the parent that decides when its tasks
         # end. A function and not SIG_IGN, which the task's own subprocesses would inherit.
         signal.signal(signal.SIGTERM, lambda *_: None)
@@ -131,15 +130,7 @@ class Child:
                 importlib.import_module(start.module)
         except BaseException:  # noqa: BLE001, S110  (raised once more, and told, when a task of it is to run)
             pass
-        self._take_logging()
-
-    def _take_logging(self) -> None:
-        """Have all records sent to the parent, whatever the app has set up: its handlers are at work there."""
-        for logger in list(logging.root.manager.loggerDict.values()):
-            if isinstance(logger, logging.Logger):
-                logger.handlers.clear()
-                logger.propagate = True
-        logging.root.handlers[:] = [_ToParent(self)]
+        _logs.take_over(lambda record: self._send(Logged(record)))
 
     def _watch(self, parent: int) -> None:
         """End with the parent, on a thread of its own."""
@@ -164,6 +155,7 @@ class Child:
             self._breathe()
             value = function(*args, **kwargs)
             self._can_be_stopped = False
+            _flush()
         except BaseException as error:  # noqa: BLE001  (the parent judges it)
             # Nothing may come between the `except` and this: here signals are not looked at.
             self._can_be_stopped = False
@@ -172,7 +164,7 @@ class Child:
 
     def _prepared(self, order: Order) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         if order.levels is not None:
-            _set_levels(order.levels)
+            _logs.set_levels(order.levels)
         task, function = self._find(order)
         try:
             args, kwargs = pickle.loads(order.call)  # noqa: S301  (of our parent)
@@ -183,7 +175,7 @@ class Child:
             ) from error
         if order.context is not None:
             context.restore(order.context)
-        visit = Visit(order, task, self)
+        visit = self._visit = Visit(order, task, self)
         _attempt.current.set(visit)
         breath.set(self._breathe)
         return function, ((visit, *args) if order.takes_context else args), kwargs
@@ -263,30 +255,6 @@ class Child:
             self._frames.feed(data)
         return message
 
-    def send_record(self, record: logging.LogRecord) -> None:
-        plain = {
-            name: value if isinstance(value, _PLAIN) else str(value)
-            for name, value in vars(record).items()
-            if name not in ("msg", "args", "exc_info")
-        }
-        if record.exc_info and not record.exc_text:
-            plain["exc_text"] = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
-        self._send(Logged(plain | {"msg": record.getMessage(), "args": None, "exc_info": None}))
-
-
-class _ToParent(logging.Handler):
-    """Sends records to the parent."""
-
-    def __init__(self, child: Child) -> None:
-        super().__init__()
-        self._child = child
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._child.send_record(record)
-        except Exception:  # noqa: BLE001  (the way of logging: arguments that do not fit end nothing)
-            self.handleError(record)
-
 
 def _run_main(main: Main) -> None:
     """Run the parent's `__main__` here too, under a name that its `if __name__ == "__main__"` does not meet."""
@@ -303,6 +271,13 @@ def _run_main(main: Main) -> None:
         del sys.modules[MAIN]
         raise
     vars(module).update(found)
+
+
+def _flush() -> None:
+    # What it printed is to be seen now, and not when the process ends.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
 
 
 def _imported(order: Order) -> ModuleType:
@@ -350,13 +325,3 @@ def _stop_error(message: object) -> BaseException:
             if isinstance(error, BaseException):
                 return error
     return _attempt.Stopped()
-
-
-def _set_levels(levels: Levels) -> None:
-    logging.disable(levels.disabled)
-    logging.root.setLevel(levels.root)
-    for logger in list(logging.root.manager.loggerDict.values()):
-        if isinstance(logger, logging.Logger):
-            logger.setLevel(logging.NOTSET)
-    for name, level in levels.loggers.items():
-        logging.getLogger(name).setLevel(level)

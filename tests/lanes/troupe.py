@@ -111,7 +111,7 @@ ACTS = {
     "call": lambda: tell(call),
     "volatile": lambda: tell(ask_in_vain),
     "patched add": lambda: tell(add, 1, 2),
-    "patched nap": lambda: (print(nap.using(durable=False).enqueue(30)), serve()),
+    "patched nap": lambda: (nap.enqueue(30), serve()),
 }
 
 if __name__ == "__main__":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import pickle
 import signal
 import sys
 from contextlib import suppress
@@ -14,11 +12,11 @@ from typing import Any
 from gevent import Timeout, get_hub, socket
 
 from greenroom import context
-from greenroom.errors import InvalidPayload, ProcessDied, TaskProcessError
+from greenroom.errors import ProcessDied
+from greenroom.lanes import _logs
 from greenroom.lanes._inside import MAIN
 from greenroom.lanes._messages import (
     CHUNK,
-    PROTOCOL,
     Enqueued,
     Frames,
     Levels,
@@ -33,6 +31,7 @@ from greenroom.lanes._messages import (
     Stop,
     frame,
 )
+from greenroom.lanes._parcels import pickled, unpacked
 from greenroom.lanes._spawned import Spawned
 from greenroom.lanes.base import Errand
 
@@ -40,16 +39,6 @@ GRACE = 0.08  # seconds that a task has to end in once it was told to; then its 
 LOOK = 0.25  # seconds between looks at the memory of a child that is limited
 _LEAVE = 2.0  # seconds that a child has to end in by itself
 _MB = 1_000_000
-
-
-class _ChildTraceback(Exception):
-    """Shows the traceback of a child process where that of a cause is shown."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __str__(self) -> str:
-        return f"\n{self.text}"
 
 
 class Helper:
@@ -117,7 +106,7 @@ class Helper:
             raise
         finally:
             self._look.stop()
-        return _unpacked(answer, errand)
+        return unpacked(answer, errand)
 
     def kill(self) -> None:
         self._is_spent = True
@@ -131,7 +120,7 @@ class Helper:
         self._close_socket()
 
     def _order(self, errand: Errand, call: bytes) -> Order:
-        task, levels = errand.task, _levels()
+        task, levels = errand.task, _logs.levels()
         news, self._levels = (None if levels == self._levels else levels), levels
         return Order(
             task.func.__module__,
@@ -160,7 +149,7 @@ class Helper:
                     case Progressed():
                         progress = message  # the last of those that came together
                     case Logged(record):
-                        _handle(record)
+                        _logs.handle(record)
                     case Enqueued():
                         self._enqueued()
                     case _:
@@ -211,7 +200,7 @@ class Helper:
     def _stop(self, errand: Errand, error: BaseException) -> None:
         """Have the error raised in the task; if that has not ended soon, kill its process."""
         try:
-            self._socket.sendall(frame(Stop(_pickled(error))))
+            self._socket.sendall(frame(Stop(pickled(error))))
             self.process.kill(
                 signal.SIGURG
             )  # which by default does nothing, should it come before the child is ready
@@ -247,68 +236,6 @@ class Helper:
         if self._socket.fileno() >= 0:
             self._close_socket()
         self._kill_later.close()
-
-
-def packed(errand: Errand) -> bytes:
-    """The arguments as they travel. Raises InvalidPayload, with which of them it is."""
-    try:
-        return pickle.dumps((errand.args, errand.kwargs), PROTOCOL)
-    except Exception as error:  # noqa: BLE001  (a __reduce__ of the app's own may raise anything)
-        named = [(f"args[{n}]", value) for n, value in enumerate(errand.args)]
-        named += [(f"kwargs[{name!r}]", value) for name, value in errand.kwargs.items()]
-        where = next((name for name, value in named if _pickled(value) is None), "args")
-        raise InvalidPayload(
-            f"{where} of task {errand.task.name} cannot be sent to a process: {type(error).__name__}: {error}. "
-            "Give it what pickles, or another lane."
-        ) from None
-
-
-def _unpacked(answer: Returned | Raised, errand: Errand) -> Any:
-    if type(answer) is Returned:
-        try:
-            return pickle.loads(answer.value)  # noqa: S301  (of our own process)
-        except Exception as error:  # noqa: BLE001  (as above)
-            raise InvalidPayload(
-                f"result of task {errand.task.name} cannot be read back from its process: "
-                f"{type(error).__name__}: {error}. Return what both can import."
-            ) from None
-    raise _raised(answer)  # type: ignore[arg-type]
-
-
-def _raised(answer: Raised) -> BaseException:
-    error: BaseException | None = None
-    if answer.error is not None:
-        try:
-            error = pickle.loads(answer.error)  # noqa: S301  (of our own process)
-        except Exception:  # noqa: BLE001  (as above)
-            error = None
-    if not isinstance(error, BaseException):
-        error = TaskProcessError(answer.path, answer.message)
-    error.__cause__ = _ChildTraceback(answer.traceback)
-    return error
-
-
-def _pickled(value: object) -> bytes | None:
-    try:
-        return pickle.dumps(value, PROTOCOL)
-    except Exception:  # noqa: BLE001  (as above)
-        return None
-
-
-def _handle(record: dict[str, Any]) -> None:
-    logger = logging.getLogger(record["name"])
-    if logger.isEnabledFor(record["levelno"]):
-        logger.handle(logging.makeLogRecord(record))
-
-
-def _levels() -> Levels:
-    root = logging.root
-    loggers = {
-        name: logger.level
-        for name, logger in root.manager.loggerDict.items()
-        if isinstance(logger, logging.Logger) and logger.level
-    }
-    return Levels(root.manager.disable, root.level, loggers)
 
 
 def _main(module: str) -> Main | None:

@@ -17,7 +17,8 @@ from typing import Any
 from gevent import Timeout
 
 from greenroom.errors import InvalidOption
-from greenroom.lanes._helper import Helper, packed
+from greenroom.lanes._helper import Helper
+from greenroom.lanes._parcels import packed
 from greenroom.lanes.base import Errand
 from greenroom.lanes.greenlet import GreenletLane
 
