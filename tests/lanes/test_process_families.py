@@ -63,10 +63,10 @@ def put_on(tmp_path):
 
 
 class TestTheEnd:
-    @pytest.mark.parametrize("act", ["nap", "spin"])
+    @pytest.mark.parametrize("act", ["nap", "spin", "hold"])
     def test_a_child_dies_with_a_parent_that_is_killed(self, put_on, act):
         troupe = put_on(act)
-        _, child, parent = troupe.reach({"nap": "napping", "spin": "spinning"}[act]).split()
+        _, child, parent = troupe.reach({"nap": "napping", "spin": "spinning", "hold": "holding"}[act]).split()
         assert int(parent) == troupe.process.pid
         troupe.process.kill()
         until(lambda: not is_alive(int(child)), "its end")

@@ -1,5 +1,6 @@
 """The process lane: what a task does in its process reaches nobody else, and what it says reaches the parent."""
 
+import importlib
 import logging
 import os
 import signal
@@ -12,6 +13,19 @@ import pytest
 from conftest import PATIENCE
 
 from greenroom import Status, baggage, constant, request_id
+
+# A module that takes its time in a child.
+SLUGGISH = """
+import os, time
+from pathlib import Path
+from greenroom.lanes import _inside
+
+while _inside.is_child and not Path(__file__).with_name("go").exists():
+    time.sleep(0.01)
+
+def pid():
+    return os.getpid()
+"""
 
 pytestmark = pytest.mark.integration
 
@@ -320,12 +334,33 @@ class TestDeaths:
         until(lambda: is_gone(first))
         assert task.enqueue().wait(PATIENCE).return_value != first
 
+    def test_is_noticed_while_a_grandchild_holds_the_connection(self, room, declare, tmp_path):
+        begun = time.monotonic()
+        error = error_of(declare(room, labours.leave_somebody_behind).enqueue(str(tmp_path / "pid")).wait(PATIENCE))
+        assert "ended with exit code 4" in error.message
+        assert time.monotonic() - begun < 10
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
     def test_sigterm_does_not_cause_one(self, run):
         error = error_of(run(labours.nap_through_sigterm))
         assert error.message == "went on"
 
 
 class TestHelpers:
+    def test_one_that_is_slow_to_import_is_left_to_it_by_a_task_that_cannot_wait(
+        self, make_room, declare, tmp_path, monkeypatch
+    ):
+        (tmp_path / "sluggish.py").write_text(SLUGGISH)
+        monkeypatch.syspath_prepend(tmp_path)
+        sluggish = importlib.import_module("sluggish")
+        room = make_room(size=1)
+        task = declare(room, sluggish.pid, timeout=0.3)
+        assert error_of(task.enqueue().wait(PATIENCE)).exception_class_path == "builtins.TimeoutError"
+        (only,) = lane_of(room)._helpers
+        (tmp_path / "go").touch()
+        again = declare(room, sluggish.pid, name="again", timeout=20)
+        assert again.enqueue().wait(PATIENCE).return_value == only.process.pid
+
     def test_one_that_is_idle_for_long_is_ended(self, make_room, declare):
         room = make_room(idle=0.2)
         first = declare(room, labours.pid).enqueue().wait(PATIENCE).return_value

@@ -3,6 +3,7 @@
 It leaves word of what it does in a file `marks`.
 """
 
+import ctypes
 import os
 import sys
 import time
@@ -58,6 +59,13 @@ def spin():
         pass
 
 
+@room.task(lane="process", max_attempts=1)
+def hold():
+    """In C code that lets no other thread run."""
+    mark(f"holding {os.getpid()} {os.getppid()}")
+    ctypes.PyDLL(None).sleep(60)
+
+
 @room.task(lane="process", max_attempts=1, retry_on=Trouble)
 def get_into_trouble():
     raise Trouble("of main")
@@ -105,6 +113,7 @@ ACTS = {
     "nap": lambda: (nap.enqueue(30), serve()),
     "short nap": lambda: (nap.enqueue(1), serve()),
     "spin": lambda: (spin.enqueue(), serve()),
+    "hold": lambda: (hold.enqueue(), serve()),
     "trouble": lambda: tell(get_into_trouble),
     "ask": lambda: (tell(ask, "hello"), serve()),
     "memory": lambda: tell(ask, "hello"),

@@ -91,13 +91,11 @@ class Helper:
         try:
             if self.max_memory is not None:
                 self._look.start(self._check_memory)
-            self._socket.sendall(order)
+            self._send(order, errand)
             is_sent = True
             answer = self._answer(errand)
         except ProcessDied:
             raise
-        except OSError:
-            self._mourn(f"task {errand.task.name} was handed to it")
         except BaseException as error:
             if is_sent:
                 self._stop(errand, error)
@@ -133,6 +131,12 @@ class Helper:
             context.capture(),
             news,
         )
+
+    def _send(self, order: bytes, errand: Errand) -> None:
+        try:
+            self._socket.sendall(order)
+        except OSError:
+            self._mourn(f"task {errand.task.name} was handed to it")
 
     def _answer(self, errand: Errand) -> Returned | Raised:
         while True:

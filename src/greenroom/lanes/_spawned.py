@@ -19,6 +19,8 @@ from gevent import get_hub, monkey
 from gevent.event import Event
 from gevent.monkey import get_original
 
+from greenroom.errors import NotRunning
+
 FD = 3  # the child's end of the pair
 
 _CODE = "import sys; sys.path[:] = {path!r}; from greenroom._child import main; main({fd})"
@@ -99,14 +101,28 @@ def _spawn(their_end: int) -> int:
         *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()),
         (os.POSIX_SPAWN_DUP2, their_end, FD),
     ]
+    python = _python()
     return os.posix_spawn(
-        sys.executable,
-        [sys.executable, *flags, "-c", _CODE.format(path=sys.path, fd=FD)],
+        python,
+        [python, *flags, "-c", _CODE.format(path=sys.path, fd=FD)],
         os.environ,
         file_actions=actions,
         setsid=True,
         setsigmask=(),
         setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGURG),
+    )
+
+
+def _python() -> str:
+    """The interpreter; under a server that embeds Python, sys.executable is that server."""
+    beside = Path(sys.exec_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    if "python" in Path(sys.executable or "").name:
+        return sys.executable
+    if beside.exists():
+        return str(beside)
+    raise NotRunning(
+        f"lane 'process' finds no Python to start: sys.executable is {sys.executable!r}, and there is no {beside}. "
+        "Install it there, or use another lane."
     )
 
 
