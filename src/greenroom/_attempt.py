@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PARKED = 60 * SECOND  # until a job that nobody here can run is looked at again
 
-_OURS = (__package__, lanes.__name__)
+_OURS = (__package__, lanes.__name__, f"{__package__}._child")  # the last in children of the process lane
 
 log = logging.getLogger("greenroom")
 

@@ -2,10 +2,9 @@
 
 import pytest
 from gevent import Timeout
+from labours import PATIENCE
 
 from greenroom import Greenroom, Processes
-
-PATIENCE = 20.0
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,8 @@ from greenroom import InvalidOption, Retry, Snooze, baggage, request_id
 from greenroom._attempt import current
 from greenroom.lanes import breath
 
+PATIENCE = 20.0  # seconds until what has not come about is taken for broken
+
 
 def add(a, b=0):
     return a + b
@@ -33,7 +35,7 @@ def mark(path, text):
         file.write(f"{text}\n")
 
 
-def wait_for(path, patience=20):
+def wait_for(path, patience=PATIENCE):
     ends = time.monotonic() + patience
     while not Path(path).exists():
         if time.monotonic() > ends:
@@ -80,7 +82,7 @@ def clean_up(path, what):
 
 def carry_on_unless_told(path):
     mark(path, os.getpid())
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends:
         breath.get()()
         time.sleep(0.01)

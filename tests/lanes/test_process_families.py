@@ -9,7 +9,7 @@ from pathlib import Path
 import gevent
 import labours
 import pytest
-from conftest import PATIENCE
+from labours import PATIENCE
 from test_process_lane import is_alive, until
 
 from greenroom import Greenroom, InvalidOption, InvalidTask, Processes

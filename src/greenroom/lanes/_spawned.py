@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,8 +25,6 @@ FD = 3  # the child's end of the pair
 _CODE = "import sys; sys.path[:] = {path!r}; from greenroom._child import main; main({fd})"
 _OPEN_FDS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-_waitpid: Callable[[int, int], tuple[int, int]] = get_original("os", "waitpid")
 
 
 class Spawned:
@@ -76,7 +73,7 @@ class Spawned:
 
     def _reap(self) -> None:
         try:
-            pid, status = _waitpid(self.pid, os.WNOHANG)
+            pid, status = get_original("os", "waitpid")(self.pid, os.WNOHANG)
         except ChildProcessError:
             self._end(None)
         else:
@@ -95,6 +92,8 @@ class Spawned:
 
 
 def _spawn(their_end: int) -> int:
+    import subprocess  # not before the app is patched: it would hold on to what is replaced
+
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001  (as multiprocessing)
     actions: list[tuple[Any, ...]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -1,7 +1,4 @@
-"""What runs in a child of the process lane: it takes orders, calls functions, and says what came of it.
-
-It ends when its parent does, or when the parent closes the connection.
-"""
+"""A child: it takes orders, calls functions, and says what came of it, until its parent ends or hangs up."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ import ctypes
 import faulthandler
 import importlib
 import os
-import pickle
-import runpy
 import signal
 import sys
 import threading  # noqa: F401  (so that the first thread it sees is the main one)
@@ -18,31 +13,28 @@ from contextlib import suppress
 from contextvars import Context
 from datetime import datetime
 from select import poll
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 from gevent import get_hub, getcurrent
 
 from greenroom import _attempt, context, signals
+from greenroom._child._answers import raised, returned
+from greenroom._child._orders import arguments, find, run_main, stop_error
 from greenroom._native import allocate_lock, get_ident, start_new_thread
 from greenroom.app import Greenroom
-from greenroom.errors import InvalidPayload, InvalidTask
 from greenroom.lanes import _inside, _logs, breath
-from greenroom.lanes._inside import MAIN
 from greenroom.lanes._messages import (
     CHUNK,
-    PROTOCOL,
     Enqueued,
     Frames,
     Logged,
-    Main,
     Order,
     Progressed,
     Raised,
     Ready,
     Returned,
     Start,
-    Stop,
     frame,
 )
 from greenroom.task import Task
@@ -50,11 +42,6 @@ from greenroom.task import Task
 _LEAVE = 1.5  # seconds that the interpreter has to end in once the parent has closed the connection
 _SOONER = "500"  # of 1000: what the kernel adds to our badness when it looks for what to kill for memory
 _PR_SET_PDEATHSIG = 1
-
-
-def main(fd: int) -> None:
-    """Serve the process at the other end of this socket."""
-    Child(fd).serve()
 
 
 class Visit(_attempt.Attempt):
@@ -125,7 +112,7 @@ class Child:
         signals.task_enqueued.connect(self._note_enqueued, weak=False)
         try:
             if start.main is not None:
-                _run_main(start.main)
+                run_main(start.main)
             else:
                 importlib.import_module(start.module)
         except BaseException:  # noqa: BLE001, S110  (raised once more, and told, when a task of it is to run)
@@ -159,47 +146,21 @@ class Child:
         except BaseException as error:  # noqa: BLE001  (the parent judges it)
             # Nothing may come between the `except` and this: here signals are not looked at.
             self._can_be_stopped = False
-            return _raised(error)
-        return _returned(value, order)
+            return raised(error)
+        return returned(value, order)
 
     def _prepared(self, order: Order) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         if order.levels is not None:
             _logs.set_levels(order.levels)
-        task, function = self._find(order)
-        try:
-            args, kwargs = pickle.loads(order.call)  # noqa: S301  (of our parent)
-        except Exception as error:
-            raise InvalidPayload(
-                f"the arguments of task {order.task} cannot be read in its process: {type(error).__name__}: {error}. "
-                "Give it what both can import."
-            ) from error
+        found = find(order)
+        self._rooms |= found.rooms
+        args, kwargs = arguments(order)
         if order.context is not None:
             context.restore(order.context)
-        visit = self._visit = Visit(order, task, self)
+        visit = self._visit = Visit(order, found.task, self)
         _attempt.current.set(visit)
         breath.set(self._breathe)
-        return function, ((visit, *args) if order.takes_context else args), kwargs
-
-    def _find(self, order: Order) -> tuple[Task[..., Any] | None, Any]:
-        """The task of that name and its function."""
-        module = _imported(order)
-        value: Any = module
-        for part in order.qualname.split("."):
-            value = getattr(value, part, None)
-        if isinstance(value, Task):
-            self._rooms.add(value.room)  # type: ignore[arg-type]
-            return value, value.func
-        for room in vars(module).values():
-            if isinstance(room, Greenroom) and order.task in room.tasks:
-                self._rooms.add(room)
-                task = room.tasks[order.task]
-                return task, task.func
-        if callable(value):
-            return None, value
-        raise InvalidTask(
-            f"task {order.task} cannot run in lane 'process': a child process that imports {order.module} finds no "
-            f"{order.qualname} there. Declare it whenever the module is imported, at module level."
-        )
+        return found.function, ((visit, *args) if order.takes_context else args), kwargs
 
     def _heed(self, number: int, at: FrameType | None) -> None:
         """The parent has sent a Stop, and then this signal."""
@@ -215,7 +176,7 @@ class Child:
     def _raise_stop(self) -> None:
         self._can_be_stopped = self._is_told_to_stop = False
         message = self._receive()
-        error = _stop_error(message)
+        error = stop_error(message)
         if getcurrent() is self._home:
             raise error
         # An app that is patched waits in the hub, or in another greenlet: that is not where the task is.
@@ -256,72 +217,8 @@ class Child:
         return message
 
 
-def _run_main(main: Main) -> None:
-    """Run the parent's `__main__` here too, under a name that its `if __name__ == "__main__"` does not meet."""
-    if MAIN in sys.modules:
-        return
-    module = ModuleType(MAIN)
-    sys.modules[MAIN] = sys.modules["__main__"] = module
-    try:
-        if main.name is not None:
-            found = runpy.run_module(main.name, run_name=MAIN, alter_sys=True)
-        else:
-            found = runpy.run_path(str(main.path), run_name=MAIN)
-    except BaseException:
-        del sys.modules[MAIN]
-        raise
-    vars(module).update(found)
-
-
 def _flush() -> None:
     # What it printed is to be seen now, and not when the process ends.
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):
             stream.flush()
-
-
-def _imported(order: Order) -> ModuleType:
-    name = MAIN if order.module == "__main__" else order.module
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise InvalidTask(
-            f"task {order.task} cannot run in lane 'process': a child process could not import {order.module}: "
-            f"{type(error).__name__}: {error}. Make it importable there, or use another lane."
-        ) from error
-
-
-def _returned(value: object, order: Order) -> Returned | Raised:
-    try:
-        return Returned(pickle.dumps(value, PROTOCOL))
-    except Exception as error:  # noqa: BLE001  (a __reduce__ of the app's own may raise anything)
-        return _raised(
-            InvalidPayload(
-                f"result of task {order.task} does not serialise, and cannot leave its process: "
-                f"{type(error).__name__}: {error}. Return what pickles, or use another lane."
-            )
-        )
-
-
-def _raised(error: BaseException) -> Raised:
-    kind = type(error)
-    path = f"{kind.__module__}.{kind.__qualname__}".replace(f"{MAIN}.", "__main__.", 1)
-    return Raised(_pickled(error), path, _attempt.text_of(error), _attempt.trace_of(error))
-
-
-def _pickled(error: BaseException) -> bytes | None:
-    """Only if it can be read again: many an exception with an __init__ of its own cannot."""
-    try:
-        data = pickle.dumps(error, PROTOCOL)
-        return data if type(pickle.loads(data)) is type(error) else None  # noqa: S301  (just written)
-    except Exception:  # noqa: BLE001  (whatever its __reduce__ or __init__ raises)
-        return None
-
-
-def _stop_error(message: object) -> BaseException:
-    if isinstance(message, Stop) and message.error is not None:
-        with suppress(Exception):
-            error = pickle.loads(message.error)  # noqa: S301  (of our parent)
-            if isinstance(error, BaseException):
-                return error
-    return _attempt.Stopped()
