@@ -370,6 +370,19 @@ class TestHelpers:
         assert not lane_of(room)._idle_ends.active
         assert declare(room, labours.add).enqueue(1).wait(PATIENCE).return_value == 1
 
+    def test_each_has_its_own_time(self, make_room, declare, tmp_path):
+        room = make_room(idle=0.5)
+        here, there = str(tmp_path / "here"), str(tmp_path / "there")
+        short = declare(room, labours.meet).enqueue(here, there)
+        until((tmp_path / "here").exists)
+        long = declare(room, labours.nap).enqueue(there, 0.3)
+        first = short.wait(PATIENCE).return_value
+        assert long.wait(PATIENCE).status is Status.SUCCESSFUL
+        second = int((tmp_path / "there").read_text())
+        until(lambda: is_gone(first), "its end")
+        assert is_alive(second)
+        until(lambda: is_gone(second), "its end")
+
     def test_one_that_had_its_jobs_is_replaced(self, make_room, declare):
         task = declare(make_room(max_jobs=2, size=1), labours.pid)
         one, two, three, four = [task.enqueue().wait(PATIENCE).return_value for _ in range(4)]

@@ -125,7 +125,7 @@ class ProcessLane(GreenletLane):
             self._come_again(min(helper.idle_since for helper in self._idle) + self._wanted.idle - now)
 
     def _come_again(self, seconds: float) -> None:
-        self._idle_ends.close()
+        self._idle_ends.stop()  # and not closed: this may be its own callback
         self._idle_ends = self._hub.loop.timer(max(0.0, seconds), ref=False)
         self._idle_ends.start(self._end_idle, update=True)
 
