@@ -15,15 +15,18 @@ from greenroom.errors import (
     NewerSchema,
     NotRunning,
     NotSuccessful,
+    ProcessDied,
     ResultError,
     Retry,
     Snooze,
     StoreError,
     StoreUnavailable,
+    TaskProcessError,
     UnknownResult,
     WaitTimeout,
 )
 from greenroom.job import Progress, Status
+from greenroom.lanes import Processes
 from greenroom.monitor import Blocker, Lag, Monitor
 from greenroom.outcome import TaskError
 from greenroom.result import TaskResult
@@ -50,6 +53,8 @@ __all__ = [
     "NotRunning",
     "NotSuccessful",
     "Prepared",
+    "ProcessDied",
+    "Processes",
     "Progress",
     "ResultError",
     "Retry",
@@ -60,6 +65,7 @@ __all__ = [
     "SystemClock",
     "Task",
     "TaskError",
+    "TaskProcessError",
     "TaskResult",
     "UnknownResult",
     "WaitTimeout",

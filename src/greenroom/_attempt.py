@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PARKED = 60 * SECOND  # until a job that nobody here can run is looked at again
 
-_OURS = (__package__, lanes.__name__)
+_OURS = (__package__, lanes.__name__, f"{__package__}._child")  # the last in children of the process lane
 
 log = logging.getLogger("greenroom")
 
@@ -232,7 +232,7 @@ class Attempt:
     def _verdict(self, error: BaseException, now: int) -> Outcome:
         match error:
             case Cancel():
-                return Cancelled(storable(_text_of(error)))
+                return Cancelled(storable(text_of(error)))
             case Snooze(after=after):
                 return Released(now + as_span(after))
             case Retry(after=after) if after is not None:
@@ -265,8 +265,8 @@ class Attempt:
         return TaskError(
             attempt=self.attempt,
             exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
-            message=storable(_text_of(error)),
-            traceback=storable(_trace_of(error), 20_000),
+            message=storable(text_of(error)),
+            traceback=storable(trace_of(error), 20_000),
             at=self._home.clock.now(),
         )
 
@@ -277,14 +277,14 @@ def _check_finite(kind: str, number: object) -> None:
         raise InvalidOption(f"progress {kind}={number!r} is not a finite number.")
 
 
-def _text_of(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     try:
         return str(error)
     except BaseException:
         return f"<{type(error).__qualname__} whose str() raises>"
 
 
-def _trace_of(error: BaseException) -> str:
+def trace_of(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(type(error), error, _own_part(error)))
     except BaseException:

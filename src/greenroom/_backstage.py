@@ -21,19 +21,22 @@ from greenroom._side import Side
 from greenroom.clock import SystemClock
 from greenroom.errors import StoreError
 from greenroom.job import Status
-from greenroom.lanes import GreenletLane, IdleLane, Lane, ThreadLane
+from greenroom.lanes import GreenletLane, IdleLane, Lane, ProcessLane, ThreadLane
+from greenroom.lanes.process import Processes, cpus
 
 log = logging.getLogger("greenroom")
 
-LANES: Mapping[str, Callable[[int], Lane]] = {
+LANES: Mapping[str, Callable[[Any], Lane]] = {
     "greenlet": GreenletLane,
     "idle": IdleLane,
     "thread": ThreadLane,
+    "process": ProcessLane,
 }
-SIZES = {
+SIZES: Mapping[str, int | Processes] = {
     "greenlet": 100,
     "idle": 4,
     "thread": 10,
+    "process": cpus(),
 }
 _STEP = 0.02  # seconds between looks at whether the lanes are empty, while draining
 _GRACE = 2.0  # seconds that tasks have to end in once they were stopped
@@ -53,7 +56,7 @@ class Backstage:
 
     def __init__(
         self,
-        sizes: Mapping[str, int],
+        sizes: Mapping[str, int | Processes],
         make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]],
         limits: Limits,
     ) -> None:
@@ -61,6 +64,8 @@ class Backstage:
         self.durable, self.volatile = self.sides = make_sides(self.lanes)
         for name, lane in self.lanes.items():
             lane.freed = self._teller(name)
+            if isinstance(lane, ProcessLane):
+                lane.woken = self.durable.runner.wake
         self.guard = guard_here()
         self._limits = limits
         self._memory = MemoryWatch(limits.max_memory, [side.runner for side in self.sides])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from greenroom.backoff import Backoff
@@ -43,6 +45,17 @@ def function(func: Any, *, takes_context: bool) -> None:
         raise InvalidTask(
             f"{name} takes_context, so its first parameter must be called `context`, and be positional: "
             f"def {func.__name__}(context, ...)."
+        )
+
+
+def importable(func: Callable[..., Any]) -> None:
+    """Refuse what a child process could not find: more is known when it looks."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    if func.__module__ == "__main__" and not getattr(main, "__spec__", None) and not (path and Path(path).is_file()):
+        raise InvalidTask(
+            f"__main__.{func.__qualname__} cannot run in lane 'process': a child process could not import it, for "
+            "what was typed or piped into Python is in no file. Move it into a module."
         )
 
 

@@ -23,9 +23,10 @@ from greenroom._side import Side, VolatileSide
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
-from greenroom.errors import InvalidOption, InvalidTask, NotRunning, UnknownResult
+from greenroom.errors import InvalidOption, InvalidTask, NotRunning, StoreUnavailable, UnknownResult
 from greenroom.job import Job, Status
-from greenroom.lanes import Lane
+from greenroom.lanes import Lane, Processes, _inside
+from greenroom.lanes.process import MOST, cpus
 from greenroom.monitor import Monitor
 from greenroom.result import TaskResult
 from greenroom.stores import MemoryStore, store_at
@@ -45,9 +46,9 @@ class Greenroom:
     """Background work for one app, in the app's own process.
 
     `url` says where durable jobs live: "sqlite:///greenroom.db" (a path relative to the file that makes the room;
-    four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over
-    {"greenlet": 100, "idle": 4, "thread": 10} and a process for each CPU. `retention` is how long finished jobs are
-    kept. Nothing is opened until it is first used.
+    four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over {"greenlet": 100, "idle": 4,
+    "thread": 10, "process": one for each CPU}; for "process", Processes(...) says more. `retention` is how long
+    finished jobs are kept. Nothing is opened until it is first used.
 
     A task that computes for longer than `quantum` (1 ms) is put aside for a moment, unless `preempt` is False. While
     the process holds more than `max_memory` bytes no task is begun; when the event loop does not turn for
@@ -59,7 +60,7 @@ class Greenroom:
         url: str = "sqlite:///greenroom.db",
         *,
         durability: Durability = "disk",
-        lanes: Mapping[str, int] | None = None,
+        lanes: Mapping[str, int | Processes] | None = None,
         max_payload: int = 1_000_000,
         retention: timedelta = timedelta(days=7),
         preempt: bool = True,
@@ -120,7 +121,9 @@ class Greenroom:
         def declare(func: Callable[P, T]) -> Task[P, T]:
             _check.flag("takes_context", takes_context)
             _check.function(func, takes_context=takes_context)
-            full_name = f"{func.__module__}.{func.__qualname__}"
+            full_name = _full_name(func)
+            if lane == "process":
+                _check.importable(func)
             task: Task[P, T] = Task(
                 func=func,
                 accept=_check.arguments(func, full_name, takes_context=takes_context),
@@ -197,6 +200,8 @@ class Greenroom:
 
     def spawn(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Run any callable in the background, now: volatile, nothing is stored. The context is copied."""
+        if _inside.is_child:
+            raise _in_child("spawn")
         call = Call(copy_context(), function, args, kwargs)
         (self._backstage or self._set_up()).call(call)
         return call
@@ -204,6 +209,8 @@ class Greenroom:
     def spawn_later(self, seconds: When, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Run any callable in so many seconds (a timedelta and an aware datetime will do as well), if the process
         still lives then."""
+        if _inside.is_child:
+            raise _in_child("spawn_later")
         _check.when("seconds", seconds)
         now = self._clock.now()
         delay = cast("int", moment_of(seconds, now)) - now
@@ -220,6 +227,9 @@ class Greenroom:
 
     def start(self) -> None:
         """Open the store and run tasks from now on, in this thread's event loop. Twice is once."""
+        if _inside.is_child:
+            log.debug("%r does not start in a child of lane 'process': its parent runs the tasks.", self)
+            return
         if not monkey.is_module_patched("socket"):
             log.warning(
                 "the standard library is not patched: a task that waits for the network will hold up everything "
@@ -254,7 +264,9 @@ class Greenroom:
     @property
     def lanes(self) -> dict[str, int]:
         """The slots of each lane."""
-        return dict(self._sizes)
+        return {
+            lane: (size.size or cpus()) if isinstance(size, Processes) else size for lane, size in self._sizes.items()
+        }
 
     @property
     def monitor(self) -> Monitor:
@@ -301,6 +313,8 @@ class Greenroom:
 
     def _set_up(self) -> Backstage:
         if self._backstage is None:
+            if _inside.is_child and isinstance(self._store, MemoryStore):
+                raise _OutOfReach.error()
             self._backstage = Backstage(self._sizes, self._make_sides, self._limits)
         return self._backstage
 
@@ -312,16 +326,45 @@ class Greenroom:
             "find_task": self._names.get,
             "sender": self,
         }
-        volatile = MemoryStore(clock=self._clock)
+        volatile = _OutOfReach(clock=self._clock) if _inside.is_child else MemoryStore(clock=self._clock)
         return (
             Side(self._store, prefix="", codec=self._codec, **shared),
             VolatileSide(volatile, prefix=_VOLATILE, codec=AsIs(), **shared),
         )
 
 
-def _lane_sizes(wanted: Mapping[str, int]) -> dict[str, int]:
+class _OutOfReach(MemoryStore):
+    """The memory of another process, for whose sake this one runs a task."""
+
+    @staticmethod
+    def error() -> StoreUnavailable:
+        return StoreUnavailable(
+            "a task in lane 'process' cannot enqueue what lives in memory: that is another process's. Enqueue a "
+            "durable task of a room with a file, such as sqlite:///greenroom.db, or run this task in another lane."
+        )
+
+    def add(self, *args: Any, **kwargs: Any) -> Any:
+        raise self.error()
+
+
+def _in_child(verb: str) -> NotRunning:
+    return NotRunning(
+        f"room.{verb}() cannot be used by a task in lane 'process': its process ends with it. Enqueue a durable "
+        "task, or run this one in another lane."
+    )
+
+
+def _full_name(func: Callable[..., Any]) -> str:
+    """What stored jobs know it by; what is __main__ in the parent is so in its children too."""
+    module = "__main__" if _inside.is_child and func.__module__ == _inside.MAIN else func.__module__
+    return f"{module}.{func.__qualname__}"
+
+
+def _lane_sizes(wanted: Mapping[str, int | Processes]) -> dict[str, int | Processes]:
     for lane, size in wanted.items():
         if lane not in SIZES:
             raise InvalidOption(f"there is no lane {lane!r} to size: use {', '.join(map(repr, SIZES))}.")
-        _check.whole(f"lanes[{lane!r}]", size, 1, 100_000)
-    return SIZES | dict(wanted)
+        if isinstance(size, Processes) and lane == "process":
+            continue  # checked when it was made
+        _check.whole(f"lanes[{lane!r}]", size, 1, MOST if lane == "process" else 100_000)
+    return {**SIZES, **wanted}

@@ -6,6 +6,8 @@ GreenroomError
 ├── InvalidArguments         arguments that do not fit the function     (TypeError)
 ├── InvalidPayload           values that cannot be stored and restored  (ValueError)
 ├── NotRunning               what needs a started room, or a task       (RuntimeError)
+├── ProcessDied              a process that died while it ran a task    (RuntimeError)
+├── TaskProcessError         stands in for an exception of a process    (RuntimeError)
 ├── StoreError               where jobs live cannot do what was asked   (RuntimeError)
 │   ├── StoreUnavailable     closed, unreadable, locked, out of space
 │   ├── NewerSchema          written by a later greenroom
@@ -47,6 +49,22 @@ class InvalidPayload(GreenroomError, ValueError):
 
 class NotRunning(GreenroomError, RuntimeError):
     """Asked outside of a task, or of a room that is not started."""
+
+
+class ProcessDied(GreenroomError, RuntimeError):
+    """The process that ran a task died, or was killed: of a crash, an exit, or its memory."""
+
+
+class TaskProcessError(GreenroomError, RuntimeError):
+    """Stands in for what a task raised in a process, if that cannot be sent to this one."""
+
+    def __init__(self, class_path: str, message: str) -> None:
+        super().__init__(class_path, message)
+        self.class_path = class_path
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.class_path}: {self.message}"
 
 
 class StoreError(GreenroomError, RuntimeError):
@@ -102,6 +120,9 @@ class Snooze(Verdict):
         super().__init__(f"snoozed for {after}")
         _check_length("Snooze", after)
         self.after = after
+
+    def __reduce__(self) -> tuple[type[Snooze], tuple[timedelta | float]]:
+        return Snooze, (self.after,)  # it is not made of its message
 
 
 class Cancel(Verdict):

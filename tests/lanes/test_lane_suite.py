@@ -13,3 +13,7 @@ class TestIdleLane(LaneSuite):
 
 class TestThreadLane(LaneSuite):
     lane = "thread"
+
+
+class TestProcessLane(LaneSuite):
+    lane = "process"

@@ -3,6 +3,7 @@
 from greenroom.lanes.base import Carry, Errand, Lane, VolatileWork, Work, breath
 from greenroom.lanes.greenlet import GreenletLane
 from greenroom.lanes.idle import IdleLane
+from greenroom.lanes.process import Processes, ProcessLane
 from greenroom.lanes.thread import Stuck, ThreadLane
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "GreenletLane",
     "IdleLane",
     "Lane",
+    "ProcessLane",
+    "Processes",
     "Stuck",
     "ThreadLane",
     "VolatileWork",
