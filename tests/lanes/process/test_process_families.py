@@ -91,7 +91,7 @@ class TestFinding:
     def test_a_main_is_run_again_under_another_name(self, put_on):
         marks, said = put_on("add").end()
         assert marks == ["imported as __main__", "imported as __mp_main__", "SUCCESSFUL 3", "ended"]
-        assert said.count("not patched") == 1
+        assert said.count("a task that waits for the network") == 1
 
     def test_so_it_is_in_an_app_that_is_patched(self, put_on):
         marks, said = put_on("patched add").end()
