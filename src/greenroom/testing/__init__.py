@@ -1,4 +1,3 @@
-# ruff: noqa: E402 - asserts are rewritten only in what is imported afterwards
 """For those who write stores and lanes, and for their tests: suites that judge them, and jobs to play with.
 
 Needs pytest and hypothesis: pip install greenroom[test].
@@ -6,32 +5,15 @@ Needs pytest and hypothesis: pip install greenroom[test].
 
 from __future__ import annotations
 
-import pytest
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-# A suite's asserts say as much when they fail as those of the tests that run it.
-pytest.register_assert_rewrite(
-    *(
-        f"{__name__}.{module}"
-        for module in (
-            "_adding",
-            "_claiming",
-            "_leasing",
-            "_looking",
-            "_opening",
-            "_pair",
-            "_swapping",
-            "hub_suite",
-            "lane_suite",
-            "store_machine",
-        )
-    )
-)
-
-from greenroom.testing.hub_suite import HubSuite, StallSuite
-from greenroom.testing.jobs import NOON, a_finished_job, a_job, an_error
-from greenroom.testing.lane_suite import LaneSuite
-from greenroom.testing.store_machine import store_machine
-from greenroom.testing.store_suite import StoreSuite
+if TYPE_CHECKING:
+    from greenroom.testing.hub_suite import HubSuite, StallSuite
+    from greenroom.testing.jobs import NOON, a_finished_job, a_job, an_error
+    from greenroom.testing.lane_suite import LaneSuite
+    from greenroom.testing.store_machine import store_machine
+    from greenroom.testing.store_suite import StoreSuite
 
 __all__ = [
     "NOON",
@@ -44,3 +26,30 @@ __all__ = [
     "an_error",
     "store_machine",
 ]
+
+_WHERE = {
+    "HubSuite": "hub_suite",
+    "LaneSuite": "lane_suite",
+    "NOON": "jobs",
+    "StallSuite": "hub_suite",
+    "StoreSuite": "store_suite",
+    "a_finished_job": "jobs",
+    "a_job": "jobs",
+    "an_error": "jobs",
+    "store_machine": "store_machine",
+}
+_SUITES = (
+    *("_adding", "_claiming", "_leasing", "_looking", "_opening", "_pair", "_swapping"),
+    *("hub_suite", "lane_suite", "store_machine"),
+)
+
+
+def __getattr__(name: str) -> Any:
+    # Not before it is asked for: a helper process that runs a suite's tasks would load pytest for nothing.
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__} has no attribute {name!r}")
+    import pytest
+
+    # A suite's asserts say as much when they fail as those of the tests that run it.
+    pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
