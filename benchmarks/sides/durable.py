@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from time import time
 
 from gevent import sleep
 
@@ -10,6 +12,9 @@ from benchmarks.heartbeat import Heartbeat
 from benchmarks.load import PAYLOAD, Tally, from_enqueuers, rate_of, warm_up
 from benchmarks.side import Figures, Plan
 from greenroom import Greenroom, Status
+from greenroom._ids import Ids
+from greenroom.job import Job
+from greenroom.stores import SqliteStore
 
 tally = Tally()
 
@@ -46,6 +51,24 @@ def enqueue_alone(plan: Plan) -> Figures:
         from_enqueuers(count, lambda: task.enqueue(**PAYLOAD))
 
     return {"rate": rate_of(work, warm_up(work, plan.seconds))}
+
+
+def add_alone(plan: Plan) -> Figures:
+    """The store alone: a hundred greenlets that each wait for the commit of a job that is made already."""
+    store = SqliteStore(f"{plan.directory}/greenroom.db")
+    store.open()
+    ids, payload = Ids(store.worker), json.dumps([[], PAYLOAD])
+
+    def add() -> None:
+        now = int(time() * 1e6)
+        store.add([Job(ids.make(now), "app.send_contact", payload, "default", "greenlet", 0, 3, now, None, now)])
+
+    def work(count: int) -> None:
+        from_enqueuers(count, add)
+
+    rate = rate_of(work, warm_up(work, plan.seconds))
+    store.close()
+    return {"rate": rate}
 
 
 def _settle(room: Greenroom, done: int) -> None:
