@@ -14,6 +14,7 @@ from gevent import get_hub
 from gevent.event import Event
 
 from greenroom._call import Call
+from greenroom._ending import LONGEST
 from greenroom._guard import guard_here
 from greenroom._memory import MemoryWatch
 from greenroom._native import get_ident
@@ -28,7 +29,7 @@ log = logging.getLogger("greenroom")
 LANES: Mapping[str, Callable[[int], Lane]] = {"greenlet": GreenletLane, "idle": IdleLane}
 SIZES = {"greenlet": 100, "idle": 4}
 _STEP = 0.02  # seconds between looks at whether the lanes are empty, while draining
-_GRACE = 2.0  # seconds that tasks have to end in once they were stopped
+_GRACE = LONGEST + 0.5  # seconds that tasks have to end in once they were stopped: longer than giving them up takes
 
 
 class Limits(NamedTuple):
@@ -111,9 +112,9 @@ class Backstage:
                 log.exception("%s: not everything could be given back; it will be rescued", side.store.url)
             side.store.close()
         self._memory.stop()
-        self.guard.leave(self.lanes)
         for lane in self.lanes.values():
             lane.close()
+        self.guard.leave(self.lanes)
 
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""
