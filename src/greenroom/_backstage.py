@@ -15,7 +15,7 @@ from gevent.event import Event
 
 from greenroom._call import Call
 from greenroom._ending import LONGEST
-from greenroom._guard import guard_here
+from greenroom._guard import Watched, guard_here
 from greenroom._memory import MemoryWatch
 from greenroom._native import get_ident
 from greenroom._side import Side
@@ -23,6 +23,7 @@ from greenroom.clock import SystemClock
 from greenroom.errors import StoreError
 from greenroom.job import Status
 from greenroom.lanes import GreenletLane, IdleLane, Lane
+from greenroom.monitor import Blocker
 
 log = logging.getLogger("greenroom")
 
@@ -42,20 +43,25 @@ class Limits(NamedTuple):
 
 
 class Backstage:
-    """`make_sides` is given the lanes, and makes the durable and the volatile side."""
+    """`make_sides` is given the lanes, and makes the durable and the volatile side.
+
+    `blocked` is told what held the loop, and for how many seconds.
+    """
 
     def __init__(
         self,
         sizes: Mapping[str, int],
         make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]],
         limits: Limits,
+        blocked: Callable[[Blocker, float], object],
     ) -> None:
         self.lanes: dict[str, Lane] = {name: LANES[name](size) for name, size in sizes.items()}
         self.durable, self.volatile = self.sides = make_sides(self.lanes)
         for name, lane in self.lanes.items():
             lane.freed = self._teller(name)
         self.guard = guard_here()
-        self._limits = limits
+        quantum = limits.quantum if limits.preempt else None
+        self._watched = Watched(self.lanes, quantum, limits.abort_after, blocked)
         self._memory = MemoryWatch(limits.max_memory, [side.runner for side in self.sides])
         self._hub = get_hub()
         self._home = get_ident()
@@ -71,8 +77,7 @@ class Backstage:
     def start(self) -> None:
         if not self._is_started:
             self._is_started = True
-            quantum = self._limits.quantum if self._limits.preempt else None
-            self.guard.join(self.lanes, quantum=quantum, abort_after=self._limits.abort_after)
+            self.guard.join(self._watched)
             self._memory.start()
         for side in self.sides:
             side.start()
@@ -114,7 +119,7 @@ class Backstage:
         self._memory.stop()
         for lane in self.lanes.values():
             lane.close()
-        self.guard.leave(self.lanes)
+        self.guard.leave(self._watched)
 
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""

@@ -8,11 +8,11 @@ from gevent import Timeout
 from gevent.event import Event
 from gevent.monkey import get_original
 
-PATIENCE = 30.0  # seconds until what has not come about is taken for broken
+PATIENCE = 10.0  # seconds until what has not come about is taken for broken
 BEAT = 0.005  # seconds
 
 hold = get_original("time", "sleep")  # waits in C: nothing can be put aside meanwhile
-BLOCK = bytes(1_000_000)
+BLOCK = bytes(range(256)) * 20_000
 
 
 def until(happens, seconds=PATIENCE):

@@ -17,7 +17,7 @@ from gevent import get_hub, getcurrent, spawn
 from greenlet import greenlet
 
 from greenroom._native import get_ident
-from greenroom.lanes.base import Carry, VolatileWork, Work
+from greenroom.lanes.base import Carry, LaneState, VolatileWork, Work
 from greenroom.lanes.lot import lot_here
 
 log = logging.getLogger("greenroom")
@@ -102,6 +102,9 @@ class GreenletLane:
         if is_more:
             self._ask_for_turn()
             self.freed()
+
+    def state(self) -> LaneState:
+        return LaneState(self.size, self.limit, self.running, len(self._jobs) + len(self._calls))
 
     def is_empty(self) -> bool:
         waiting = self._jobs or self._calls or self._reserved
