@@ -40,6 +40,10 @@ class DeadMan:
         if self._enabled:
             faulthandler.enable(file=sys.stderr, all_threads=False)
 
+    @property
+    def is_wound(self) -> bool:
+        return self._wound_at > 0.0
+
     def wind(self, now: float) -> None:
         """The loop turns: give it the whole time again."""
         if now - self._wound_at > self._dump_after / _RESET:

@@ -137,11 +137,14 @@ class Guard:
         abort_after = min((room.abort_after for room in self._rooms if room.abort_after is not None), default=None)
         if self._dead_man is not None and self._dead_man.abort_after == abort_after:
             return
+        is_wound = self._dead_man is not None and self._dead_man.is_wound
         self._unset_dead_man()
         try:
             if self._alarm is None:
                 raise NoAlarm("there is no alarm to tell when the loop waits")
             self._dead_man = DeadMan(self.monitor.stuck_after, abort_after)
+            if is_wound:
+                self._dead_man.wind(time.perf_counter())
         except NoAlarm as reason:
             level = logging.INFO if abort_after is None else logging.WARNING
             log.log(level, "a loop that does not turn will be neither shown nor ended: %s.", reason)

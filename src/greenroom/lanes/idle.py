@@ -20,12 +20,13 @@ class IdleLane(GreenletLane):
         super().__init__(size)
         self.is_late: Callable[[], bool] = lambda: False  # whether the loop is; told by the guard
         self._idle = self._hub.loop.idle()
-        self._look = self._hub.loop.timer(_LOOK_AGAIN)
-        self._impatience = self._hub.loop.timer(PATIENCE)
+        # Started by `again`: `start` would go on with what was left of the time when they were stopped, or nothing.
+        self._look = self._hub.loop.timer(_LOOK_AGAIN, _LOOK_AGAIN)
+        self._impatience = self._hub.loop.timer(PATIENCE, PATIENCE)
 
     def _schedule(self) -> None:
         self._idle.start(self._take_turn_if_quiet)
-        self._impatience.start(self._take_idle_turn)
+        self._impatience.again(self._take_idle_turn)
 
     def _schedule_next(self) -> None:
         self._schedule()
@@ -34,9 +35,13 @@ class IdleLane(GreenletLane):
         # A request that waits leaves the loop idle, and is still one.
         if traffic.in_flight or self.is_late():
             self._idle.stop()  # it would turn the loop all the while
-            self._look.start(self._idle.start, self._take_turn_if_quiet)
+            self._look.again(self._look_once_more)
         else:
             self._take_idle_turn()
+
+    def _look_once_more(self) -> None:
+        self._look.stop()
+        self._idle.start(self._take_turn_if_quiet)
 
     def _take_idle_turn(self) -> None:
         self._idle.stop()
