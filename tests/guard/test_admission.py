@@ -1,9 +1,12 @@
 """Admission: requests come first. Lanes shrink while the loop is late, and grow back when it is on time."""
 
 import gevent
+import pytest
 from loads import PATIENCE, add, compute, hold_the_loop, scene, until, wait
 
 from greenroom import Status
+
+pytestmark = pytest.mark.slow
 
 
 def lane(room, name="greenlet"):

@@ -6,7 +6,7 @@ import pytest
 
 from greenroom import Greenroom, InvalidOption
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 # Backtracks for a time that doubles with each letter, and keeps the GIL.
 PROGRAM = """

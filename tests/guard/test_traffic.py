@@ -54,6 +54,7 @@ def test_it_has_all_of_its_patience_each_time(make_room, monkeypatch):
         assert not second.is_finished
 
 
+@pytest.mark.slow
 def test_while_the_loop_is_late_it_waits(idle_work):
     is_over = []
 
