@@ -187,8 +187,8 @@ class TestTheSignal:
         told = []
 
         def note(sender, blocker, seconds):
+            gevent.sleep(0.001)  # it may wait, which nobody may in the loop itself
             told.append((sender, blocker.name, seconds))
-            gevent.sleep(0.001)  # it may wait: it is not in the loop's way
 
         loop_blocked.connect(note, weak=False)
         yield told
