@@ -26,11 +26,11 @@ from greenroom.errors import (
     WaitTimeout,
 )
 from greenroom.job import Progress, Status
-from greenroom.lanes import Processes
-from greenroom.monitor import Blocker, Lag, Monitor
+from greenroom.lanes import LaneState, Processes
+from greenroom.monitor import Blocker, Lag, Monitor, Preemption
 from greenroom.outcome import TaskError
 from greenroom.result import TaskResult
-from greenroom.signals import task_enqueued, task_finished, task_retried, task_started
+from greenroom.signals import loop_blocked, task_enqueued, task_finished, task_retried, task_started
 from greenroom.task import Prepared, Task
 from greenroom.track import checkpoint, track
 
@@ -46,12 +46,14 @@ __all__ = [
     "InvalidPayload",
     "InvalidTask",
     "Lag",
+    "LaneState",
     "LeaseLost",
     "ManualClock",
     "Monitor",
     "NewerSchema",
     "NotRunning",
     "NotSuccessful",
+    "Preemption",
     "Prepared",
     "ProcessDied",
     "Processes",
@@ -74,6 +76,7 @@ __all__ = [
     "constant",
     "exponential",
     "linear",
+    "loop_blocked",
     "request_id",
     "task_enqueued",
     "task_finished",

@@ -187,17 +187,19 @@ class Attempt:
         try:
             return carry(errand)
         finally:
-            self._ending.close()
+            self._end_ending()
 
     def _end(self) -> None:
-        if self._greenlet is not None:
-            if self._ending is not None:
-                self._ending.close()
+        if self._greenlet is not None and not (self._ending is not None and self._ending.has_begun):
+            self._end_ending()
             self._ending = Ending(self._greenlet, GRACE, Stopped, partial(self._give_up, "it was told to end"))
             self._ending.tell()
 
     def _release(self) -> None:
         self._greenlet = None
+        self._end_ending()
+
+    def _end_ending(self) -> None:
         if self._ending is not None:
             self._ending.close()
             self._ending = None

@@ -14,7 +14,8 @@ from gevent import get_hub
 from gevent.event import Event
 
 from greenroom._call import Call
-from greenroom._guard import guard_here
+from greenroom._ending import LONGEST
+from greenroom._guard import Watched, guard_here
 from greenroom._memory import MemoryWatch
 from greenroom._native import get_ident
 from greenroom._side import Side
@@ -23,6 +24,7 @@ from greenroom.errors import StoreError
 from greenroom.job import Status
 from greenroom.lanes import GreenletLane, IdleLane, Lane, ProcessLane, ThreadLane
 from greenroom.lanes.process import Processes, cpus
+from greenroom.monitor import Blocker
 
 log = logging.getLogger("greenroom")
 
@@ -39,7 +41,7 @@ SIZES: Mapping[str, int | Processes] = {
     "process": cpus(),
 }
 _STEP = 0.02  # seconds between looks at whether the lanes are empty, while draining
-_GRACE = 2.0  # seconds that tasks have to end in once they were stopped
+_GRACE = LONGEST + 0.5  # seconds that tasks have to end in once they were stopped: longer than giving them up takes
 
 
 class Limits(NamedTuple):
@@ -52,13 +54,17 @@ class Limits(NamedTuple):
 
 
 class Backstage:
-    """`make_sides` is given the lanes, and makes the durable and the volatile side."""
+    """`make_sides` is given the lanes, and makes the durable and the volatile side.
+
+    `blocked` is told what held the loop, and for how many seconds.
+    """
 
     def __init__(
         self,
         sizes: Mapping[str, int | Processes],
         make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]],
         limits: Limits,
+        blocked: Callable[[Blocker, float], object],
     ) -> None:
         self.lanes: dict[str, Lane] = {name: LANES[name](size) for name, size in sizes.items()}
         self.durable, self.volatile = self.sides = make_sides(self.lanes)
@@ -67,7 +73,8 @@ class Backstage:
             if isinstance(lane, ProcessLane):
                 lane.woken = self.durable.runner.wake
         self.guard = guard_here()
-        self._limits = limits
+        quantum = limits.quantum if limits.preempt else None
+        self._watched = Watched(self.lanes, quantum, limits.abort_after, blocked)
         self._memory = MemoryWatch(limits.max_memory, [side.runner for side in self.sides])
         self._hub = get_hub()
         self._home = get_ident()
@@ -83,8 +90,7 @@ class Backstage:
     def start(self) -> None:
         if not self._is_started:
             self._is_started = True
-            quantum = self._limits.quantum if self._limits.preempt else None
-            self.guard.join(self.lanes, quantum=quantum, abort_after=self._limits.abort_after)
+            self.guard.join(self._watched)
             self._memory.start()
         for side in self.sides:
             side.start()
@@ -124,9 +130,9 @@ class Backstage:
                 log.exception("%s: not everything could be given back; it will be rescued", side.store.url)
             side.store.close()
         self._memory.stop()
-        self.guard.leave(self.lanes)
         for lane in self.lanes.values():
             lane.close()
+        self.guard.leave(self._watched)
 
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""

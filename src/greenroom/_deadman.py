@@ -24,7 +24,7 @@ class DeadMan:
 
     def __init__(self, dump_after: float, abort_after: float | None) -> None:
         self._dump_after = dump_after
-        self._abort_after = abort_after
+        self.abort_after = abort_after
         self._wound_at = 0.0
         self._signal = getattr(signal, "SIGRTMAX", 64) - 3
         if signal.getsignal(self._signal) not in (signal.SIG_DFL, signal.SIG_IGN):
@@ -40,13 +40,17 @@ class DeadMan:
         if self._enabled:
             faulthandler.enable(file=sys.stderr, all_threads=False)
 
+    @property
+    def is_wound(self) -> bool:
+        return self._wound_at > 0.0
+
     def wind(self, now: float) -> None:
         """The loop turns: give it the whole time again."""
         if now - self._wound_at > self._dump_after / _RESET:
             self._wound_at = now
             self._dump.set(self._dump_after)
-            if self._abort is not None and self._abort_after is not None:
-                self._abort.set(self._abort_after)
+            if self._abort is not None and self.abort_after is not None:
+                self._abort.set(self.abort_after)
 
     def rest(self) -> None:
         """The loop waits: nothing is expected of it."""

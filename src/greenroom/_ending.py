@@ -11,6 +11,7 @@ from typing import Any
 
 GRACE = 1.0  # seconds
 _TIMES = 2
+LONGEST = GRACE * _TIMES  # until it is given up
 
 
 class Ending:
@@ -31,6 +32,11 @@ class Ending:
         loop.update_now()  # else it is early by the age of the loop's clock
         self._timer = loop.timer(seconds, GRACE)
         self._timer.start(self.tell)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was told before."""
+        return self._told > 0
 
     def close(self) -> None:
         """It has ended."""

@@ -21,22 +21,22 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dis import opmap
 from types import FrameType, FunctionType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from gevent import get_hub, getcurrent, monkey
+from gevent import get_hub, getcurrent, monkey, spawn
 
-from greenroom._admission import Admission
-from greenroom._alarm import Alarm, NoAlarm
+from greenroom._admission import LATE, Admission
+from greenroom._alarm import Alarm, Handler, NoAlarm
 from greenroom._deadman import DeadMan
 from greenroom._piece import find_piece
 from greenroom._pulse import Pulse
-from greenroom.lanes import Lane
+from greenroom.lanes import IdleLane, Lane
 from greenroom.lanes.lot import lot_here
-from greenroom.monitor import Monitor
+from greenroom.monitor import Blocker, Monitor, Preemption
 
 log = logging.getLogger("greenroom")
 
@@ -52,6 +52,15 @@ _BACK = frozenset(code for name, code in opmap.items() if name.startswith("POP_J
 _DELICATE = frozenset(("__enter__", "__exit__", "__del__"))  # where an exception, thrown in, would do the most harm
 
 
+class Watched(NamedTuple):
+    """A room that runs in the hub, as the guard sees it."""
+
+    lanes: Mapping[str, Lane]
+    quantum: float | None  # None: nothing of it is put aside
+    abort_after: float | None  # seconds for one turn of the loop, after which the process is ended
+    blocked: Callable[[Blocker, float], object]  # told, in a greenlet of its own, what held the loop for how long
+
+
 class Guard:
     """The one of a hub, shared by the rooms that run in it."""
 
@@ -59,11 +68,12 @@ class Guard:
         self.lot = lot_here()
         self.lot.resuming = self._resuming
         self.monitor = Monitor()
+        self.monitor.blocked = self._tell_rooms
         self.preemptions = 0
         self.why_off: str | None = "no room runs"  # why nothing is pre-empted, if so
         self._hub = get_hub()
         self._quantum = QUANTUM
-        self._rooms: list[Mapping[str, Lane]] = []
+        self._rooms: list[Watched] = []
         self._admission = Admission(())
         self._dead_man: DeadMan | None = None
         self._pulse: Pulse | None = None
@@ -73,57 +83,71 @@ class Guard:
         self._runner: Any = None  # who ran when the alarm rang last, in which turn of the loop and since when
         self._turn = 0
         self._since = 0.0
+        self._last_turn = 0.0  # how many seconds it took
         self._frame: FrameType | None = None  # the boundary of what it ran then; None if that is not known
         self._is_resumed = False  # whether it has held the hub for a quantum before
 
-    def join(self, lanes: Mapping[str, Lane], *, quantum: float | None, abort_after: float | None) -> None:
-        """Watch over these lanes from now on; pre-empt what runs there unless `quantum` is None.
-
-        With `abort_after` the process is ended when one turn of the loop takes that many seconds.
-        """
-        self._set_rooms([*self._rooms, lanes])
+    def join(self, room: Watched) -> None:
+        """Watch over its lanes from now on."""
+        self._set_rooms([*self._rooms, room])
         if self._pulse is None:
             self._pulse = Pulse(self._turn_begins, self._turn_ends)
             self._pulse.start()
-        if quantum is not None:
-            self._quantum = quantum
-            self._set_alarm(abort_after)
-        for lane in lanes.values():
+        self._set_alarm()
+        for lane in room.lanes.values():
             lane.turning = self._quicken
-            lane.preempts_calls = quantum is not None
+            lane.preempts_calls = room.quantum is not None
+            if isinstance(lane, IdleLane):
+                lane.is_late = self._is_late
 
-    def leave(self, lanes: Mapping[str, Lane]) -> None:
+    def leave(self, room: Watched) -> None:
         """Watch over them no more."""
-        self._set_rooms([each for each in self._rooms if each is not lanes])
-        if not self._rooms and self._pulse is not None:
+        self._set_rooms([each for each in self._rooms if each is not room])
+        if self._rooms:
+            self._set_alarm()
+        elif self._pulse is not None:
             self._pulse.stop()
             self._pulse = None
             self._unset_alarm()
 
-    def _set_rooms(self, rooms: list[Mapping[str, Lane]]) -> None:
-        self._rooms = rooms
-        self._admission = Admission(lane for lanes in rooms for lane in lanes.values())
+    def preemption(self) -> Preemption:
+        """Whether tasks are put aside here."""
+        return Preemption(self.why_off is None, self.why_off, self._quantum, self.preemptions)
 
-    def _set_alarm(self, abort_after: float | None) -> None:
-        if self._alarm is not None:
-            return
+    def _set_rooms(self, rooms: list[Watched]) -> None:
+        self._rooms = rooms
+        self._quantum = min((room.quantum for room in rooms if room.quantum is not None), default=_SLOW)
+        self._admission.close()
+        self._admission = Admission(lane for room in rooms for lane in room.lanes.values())
+
+    def _set_alarm(self) -> None:
+        wanted = any(room.quantum is not None for room in self._rooms)
         try:
-            if not monkey.is_module_patched("threading"):
-                raise NoAlarm(
-                    "the standard library is not patched, so a task that is put aside while it holds a lock would "
-                    "stop whoever wants it, and the whole thread"
-                )
-            self._alarm = Alarm(self._ring)
+            if self._alarm is None:
+                self._alarm = _make_alarm(self._ring)
+                gc.callbacks.append(self._note_collection)
+            self.why_off = None if wanted else "every room has preempt=False"
         except NoAlarm as reason:
+            if wanted and self.why_off != str(reason):
+                log.warning("tasks are not pre-empted: %s. One that computes will hold up requests.", reason)
             self.why_off = str(reason)
-            log.warning("tasks are not pre-empted: %s. One that computes will hold up requests.", reason)
+        self._set_dead_man()
+
+    def _set_dead_man(self) -> None:
+        abort_after = min((room.abort_after for room in self._rooms if room.abort_after is not None), default=None)
+        if self._dead_man is not None and self._dead_man.abort_after == abort_after:
             return
-        self.why_off = None
+        is_wound = self._dead_man is not None and self._dead_man.is_wound
+        self._unset_dead_man()
         try:
+            if self._alarm is None:
+                raise NoAlarm("there is no alarm to tell when the loop waits")
             self._dead_man = DeadMan(self.monitor.stuck_after, abort_after)
+            if is_wound:
+                self._dead_man.wind(time.perf_counter())
         except NoAlarm as reason:
-            log.info("a loop that does not turn will not be shown: %s", reason)
-        gc.callbacks.append(self._note_collection)
+            level = logging.INFO if abort_after is None else logging.WARNING
+            log.log(level, "a loop that does not turn will be neither shown nor ended: %s.", reason)
 
     def _unset_alarm(self) -> None:
         self.why_off = "no room runs"
@@ -132,9 +156,17 @@ class Guard:
             self._alarm = None
             self._is_armed = self._is_quick = False
             gc.callbacks.remove(self._note_collection)
+        self._unset_dead_man()
+
+    def _unset_dead_man(self) -> None:
         if self._dead_man is not None:
             self._dead_man.close()
             self._dead_man = None
+
+    def _tell_rooms(self, blocker: Blocker, seconds: float) -> None:
+        # In greenlets of their own: this is called by the loop, in which nobody may wait.
+        for room in self._rooms:
+            spawn(room.blocked, blocker, seconds)
 
     def _turn_begins(self) -> None:
         if self._is_resting:  # the alarm itself has woken the loop: that is no reason to arm it again
@@ -143,7 +175,7 @@ class Guard:
                 return
         if not self._is_armed and self._alarm is not None:
             self._is_armed = True
-            self._is_quick = any(lane.running for lanes in self._rooms for lane in lanes.values())
+            self._is_quick = any(lane.running for room in self._rooms for lane in room.lanes.values())
             every = self._quantum if self._is_quick else _SLOW
             self._alarm.set(every, every)
         if self._dead_man is not None and self._pulse is not None:
@@ -154,9 +186,13 @@ class Guard:
             self._is_armed = self._is_quick = True
             self._alarm.set(self._quantum, self._quantum)
 
+    def _is_late(self) -> bool:
+        return self._last_turn > LATE
+
     def _turn_ends(self, seconds: float) -> None:
         self.monitor.turned(seconds)
         self._admission.turned(seconds)
+        self._last_turn = seconds
 
     def _rest(self) -> None:
         # What runs when the loop has waited arms it again.
@@ -186,7 +222,7 @@ class Guard:
         if me is not self._runner or pulse.turns != self._turn:
             self._runner, self._turn, self._since, self._frame = me, pulse.turns, now, None
             self._is_resumed = False
-        elif now - self._since >= self._quantum * 0.9:
+        elif self.why_off is None and now - self._since >= self._quantum * 0.9:
             self._consider(frame)
 
     def _consider(self, frame: FrameType) -> None:
@@ -225,6 +261,15 @@ class Guard:
 
     def _note_collection(self, phase: str, _info: object) -> None:
         self._collects_garbage = phase == "start"
+
+
+def _make_alarm(ring: Handler) -> Alarm:
+    if not monkey.is_module_patched("threading"):
+        raise NoAlarm(
+            "the standard library is not patched, so a task that is put aside while it holds a lock would "
+            "stop whoever wants it, and the whole thread"
+        )
+    return Alarm(ring)
 
 
 def _is_safe(frame: FrameType) -> bool:

@@ -18,7 +18,8 @@ _NOT_WITHIN = frozenset(
         *("asyncio", "bdb", "pdb", "coverage", "pydevd", "_pydevd_bundle", "debugpy"),
     )
 )
-_HARMLESS = ("greenroom.track", "greenroom.testing.")  # but for these
+# But for these: what lies between a request and the app waits for nothing by itself.
+_HARMLESS = ("greenroom.track", "greenroom.testing.", "greenroom.server.", "gevent.pywsgi")
 
 
 class Piece(NamedTuple):

@@ -84,6 +84,11 @@ class Runner:
         self._is_paused = is_paused
         self.wake()
 
+    @property
+    def is_beginning(self) -> bool:
+        """Whether work is begun here just now."""
+        return self.is_running and not self._is_paused
+
     def wake(self) -> None:
         """Look at the store now: something may be ready that was not put there through this runner."""
         self._look_everywhere()
@@ -174,8 +179,7 @@ class Runner:
 
     def _can_take(self, job: Job) -> bool:
         return (
-            self.is_running
-            and not self._is_paused
+            self.is_beginning
             and job.lane not in self._backlog
             and job.run_after <= self.clock.now()
             and get_ident() == self._home

@@ -219,7 +219,7 @@ class VolatileSide(Side):
 
     def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
         waits = task.run_after is not None or task.expires is not None or task.priority
-        if waits or not self.runner.is_running:
+        if waits or not self.runner.is_beginning:
             return super().enqueue(task, args, kwargs)
         task.check(args, kwargs)
         attempt = self.fleeting.run(task, args, kwargs)

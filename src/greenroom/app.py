@@ -13,21 +13,21 @@ from typing import Any, ParamSpec, TypeVar, cast
 from gevent import monkey
 from gevent.lock import RLock
 
-from greenroom import _check, _interrupt
+from greenroom import _check, _interrupt, signals
 from greenroom._as_is import AsIs
 from greenroom._attempt import Attempt, current
 from greenroom._backstage import SIZES, Backstage, Limits
 from greenroom._call import Call
-from greenroom._guard import QUANTUM, guard_here
+from greenroom._guard import QUANTUM, Guard, guard_here
 from greenroom._side import Side, VolatileSide
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
 from greenroom.errors import InvalidOption, InvalidTask, NotRunning, StoreUnavailable, UnknownResult
 from greenroom.job import Job, Status
-from greenroom.lanes import Lane, Processes, _inside
+from greenroom.lanes import Lane, LaneState, Processes, _inside
 from greenroom.lanes.process import MOST, cpus
-from greenroom.monitor import Monitor
+from greenroom.monitor import Blocker, Monitor, Preemption
 from greenroom.result import TaskResult
 from greenroom.stores import MemoryStore, store_at
 from greenroom.stores.sqlite import Durability
@@ -50,9 +50,10 @@ class Greenroom:
     "thread": 10, "process": one for each CPU}; for "process", Processes(...) says more. `retention` is how long
     finished jobs are kept. Nothing is opened until it is first used.
 
-    A task that computes for longer than `quantum` (1 ms) is put aside for a moment, unless `preempt` is False. While
-    the process holds more than `max_memory` bytes no task is begun; when the event loop does not turn for
-    `abort_after` seconds, the process shows its stack and ends, for a supervisor to start it anew.
+    A task that computes for longer than `quantum` (1 ms) is put aside for a moment, unless `preempt` is False;
+    with `preempt_requests` so is a request of `greenroom serve`. While the process holds more than `max_memory`
+    bytes no task is begun; when the event loop does not turn for `abort_after` seconds, the process shows its stack
+    and ends, for a supervisor to start it anew.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Greenroom:
         max_payload: int = 1_000_000,
         retention: timedelta = timedelta(days=7),
         preempt: bool = True,
+        preempt_requests: bool = False,
         quantum: timedelta | float = QUANTUM,
         max_memory: float | None = None,
         abort_after: float | None = None,
@@ -71,8 +73,10 @@ class Greenroom:
     ) -> None:
         _check.span("retention", retention)
         _check.flag("preempt", preempt)
+        _check.flag("preempt_requests", preempt_requests)
         _check.positive("max_memory", max_memory)
         _check.positive("abort_after", abort_after)
+        self.preempts_requests = preempt and preempt_requests  # asked by `greenroom serve`
         self._limits = Limits(preempt, _check.quantum(quantum), max_memory, abort_after)
         self.tasks: dict[str, Task[..., Any]] = {}
         self._sizes = _lane_sizes(lanes or {})
@@ -139,7 +143,7 @@ class Greenroom:
                 expires=expires,
                 lane=self._known_lane(lane, full_name),
                 durable=durable,
-                preempt=preempt,
+                preempt=preempt and self._limits.preempt,
                 takes_context=takes_context,
             )
             self._declare(task)
@@ -270,8 +274,22 @@ class Greenroom:
 
     @property
     def monitor(self) -> Monitor:
-        """How late the event loop of this thread is, and what made it late."""
-        return guard_here().monitor
+        """How late the event loop is, and what made it late."""
+        return self._guard.monitor
+
+    @property
+    def _guard(self) -> Guard:
+        return self._backstage.guard if self._backstage else guard_here()
+
+    def preemption(self) -> Preemption:
+        """Whether tasks are put aside while they compute, and why not."""
+        return self._guard.preemption()
+
+    def lane_states(self) -> dict[str, LaneState]:
+        """How many things run and wait in each lane just now, and how many may."""
+        if self._backstage is None:
+            return {name: LaneState(size, size, 0, 0) for name, size in self._sizes.items()}
+        return {name: lane.state() for name, lane in self._backstage.lanes.items()}
 
     @property
     def is_started(self) -> bool:
@@ -315,8 +333,11 @@ class Greenroom:
         if self._backstage is None:
             if _inside.is_child and isinstance(self._store, MemoryStore):
                 raise _OutOfReach.error()
-            self._backstage = Backstage(self._sizes, self._make_sides, self._limits)
+            self._backstage = Backstage(self._sizes, self._make_sides, self._limits, self._blocked)
         return self._backstage
+
+    def _blocked(self, blocker: Blocker, seconds: float) -> None:
+        signals.emit(signals.loop_blocked, self, blocker=blocker, seconds=seconds)
 
     def _make_sides(self, lanes: Mapping[str, Lane]) -> tuple[Side, Side]:
         shared: dict[str, Any] = {

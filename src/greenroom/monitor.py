@@ -74,6 +74,19 @@ class Lag:
     max: float
 
 
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """Whether tasks are put aside while they compute; if not, `why_off` says why.
+
+    `quantum` is after how many seconds, and `count` how often it was done so far.
+    """
+
+    is_on: bool
+    why_off: str | None
+    quantum: float
+    count: int
+
+
 class Monitor:
     """The one of a hub, shared by its rooms: `room.monitor`."""
 

@@ -3,6 +3,9 @@
     @task_finished.connect
     def tell(room, result): ...
 
+Those of `loop_blocked` are not: they are given `blocker`, a place in the code, and for how many `seconds` it held the
+event loop.
+
 Receivers run where the event happens, between two tasks: they should be short. What they raise is logged.
 """
 
@@ -19,6 +22,8 @@ task_enqueued = NamedSignal("task_enqueued", "A job is stored.")
 task_started = NamedSignal("task_started", "An attempt begins.")
 task_retried = NamedSignal("task_retried", "An attempt went wrong, and another will be made.")
 task_finished = NamedSignal("task_finished", "A job is successful, failed or cancelled.")
+
+loop_blocked = NamedSignal("loop_blocked", "Something held the event loop for longer than the monitor's threshold.")
 
 
 def emit(signal: NamedSignal, sender: object, **details: object) -> None:

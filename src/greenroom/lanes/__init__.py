@@ -1,6 +1,6 @@
 """Lanes: places in the process where work may run without getting in the way of requests."""
 
-from greenroom.lanes.base import Carry, Errand, Lane, VolatileWork, Work, breath
+from greenroom.lanes.base import Carry, Errand, Lane, LaneState, VolatileWork, Work, breath
 from greenroom.lanes.greenlet import GreenletLane
 from greenroom.lanes.idle import IdleLane
 from greenroom.lanes.process import Processes, ProcessLane
@@ -12,6 +12,7 @@ __all__ = [
     "GreenletLane",
     "IdleLane",
     "Lane",
+    "LaneState",
     "ProcessLane",
     "Processes",
     "Stuck",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 # How code that runs in a lane gives way to others there, for a moment: what `track` and `checkpoint` call. It raises
@@ -47,6 +48,16 @@ class VolatileWork(Work, Protocol):
         """It will not be run: tell whoever waits for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """A lane just now: its slots, how many of them may be used, how many are, and what waits for one here."""
+
+    size: int
+    limit: int
+    running: int
+    waiting: int
+
+
 class Lane(Protocol):
     """A number of slots, and what waits for one.
 
@@ -83,6 +94,9 @@ class Lane(Protocol):
     @property
     def running(self) -> int:
         """How many slots are in use."""
+
+    def state(self) -> LaneState:
+        """Its numbers, for people."""
 
     def is_empty(self) -> bool:
         """Whether nothing runs or waits here."""

@@ -7,6 +7,7 @@ would be a hundred first slices in a row, and every request would wait for all o
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,10 +17,13 @@ from gevent import get_hub, getcurrent, spawn
 from greenlet import greenlet
 
 from greenroom._native import get_ident
-from greenroom.lanes.base import Carry, VolatileWork, Work
+from greenroom.lanes.base import Carry, LaneState, VolatileWork, Work
 from greenroom.lanes.lot import lot_here
 
+log = logging.getLogger("greenroom")
+
 BUDGET = 0.002  # seconds of each loop turn for starting work
+_lost: set[greenlet] = set()  # for good: when one is collected, GreenletExit is thrown into it, and it goes on
 WINDOW = 0.005  # seconds: a claim, with its commit, takes about so long on a busy day
 
 
@@ -39,7 +43,7 @@ class GreenletLane:
         self._jobs: deque[Work] = deque()
         self._calls: deque[VolatileWork] = deque()
         self._parked: list[greenlet] = []
-        self._lost: set[greenlet] = set()  # kept: when one is collected, GreenletExit is thrown into it
+        self._workers: set[greenlet] = set()
         self._running_jobs = 0
         self._running_calls = 0
         self._reserved = 0
@@ -99,6 +103,9 @@ class GreenletLane:
             self._ask_for_turn()
             self.freed()
 
+    def state(self) -> LaneState:
+        return LaneState(self.size, self.limit, self.running, len(self._jobs) + len(self._calls))
+
     def is_empty(self) -> bool:
         waiting = self._jobs or self._calls or self._reserved
         return not (waiting or self._running_jobs or self._running_calls or self._finishing)
@@ -110,7 +117,7 @@ class GreenletLane:
 
     def lose(self, work: Work, greenlet: Any, *, is_call: bool) -> None:
         lot_here().forget(greenlet)
-        self._lost.add(greenlet)
+        _lost.add(greenlet)
         if is_call:
             self._running_calls -= 1
         else:
@@ -121,7 +128,12 @@ class GreenletLane:
         self.freed()
 
     def close(self) -> None:
-        """Nothing to let go of: worker greenlets end with the lane."""
+        """What was put aside while it computed is never gone on with: nothing would put it aside again."""
+        lot = lot_here()
+        for worker in self._workers:
+            if lot.forget(worker):
+                log.warning("lane %r: something computes on while the room stops, and is left where it is", self.name)
+                _lost.add(worker)
 
     def _schedule(self) -> None:
         """See to it that `_take_turn` is called, soon, by the hub."""
@@ -154,6 +166,13 @@ class GreenletLane:
     def _work(self) -> None:
         """A worker's life: take what waits, run it, park when the turn is over or nothing waits."""
         me = getcurrent()
+        self._workers.add(me)
+        try:
+            self._serve(me)
+        finally:
+            self._workers.discard(me)
+
+    def _serve(self, me: Any) -> None:
         while True:
             while self._jobs or self._calls:
                 if self._running_jobs + self._running_calls >= self.limit:
@@ -175,7 +194,7 @@ class GreenletLane:
             work: Work = self._jobs.popleft()
             self._running_jobs += 1
             work.run(self._carry)
-            if self._lost and self._is_lost():
+            if _lost and self._is_lost():
                 return False
             self._running_jobs -= 1
             self._finished += 1
@@ -183,7 +202,7 @@ class GreenletLane:
             work = self._calls.popleft()
             self._running_calls += 1
             work.run(self._carry)
-            if self._lost and self._is_lost():
+            if _lost and self._is_lost():
                 return False
             self._running_calls -= 1
         self.freed()
@@ -197,6 +216,6 @@ class GreenletLane:
 
     def _is_lost(self) -> bool:
         me = getcurrent()
-        is_lost = me in self._lost
-        self._lost.discard(me)
+        is_lost = me in _lost
+        _lost.discard(me)
         return is_lost

@@ -54,10 +54,12 @@ class ParkingLot:
             if self._places.pop(me, None) is not None:  # thrown out, and not woken
                 self._rest_if_empty()
 
-    def forget(self, greenlet: Any) -> None:
-        """If it waits here, never let it go on."""
-        if self._places.pop(greenlet, None) is not None:
+    def forget(self, greenlet: Any) -> bool:
+        """If it waits here, never let it go on; say whether it did."""
+        is_here = self._places.pop(greenlet, None) is not None
+        if is_here:
             self._rest_if_empty()
+        return is_here
 
     def _wake_one(self) -> None:
         while self._waiting:

@@ -8,13 +8,15 @@ import secrets
 import socket
 from contextlib import suppress
 from contextvars import Context
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from gevent import GreenletExit
 from gevent.pywsgi import WSGIHandler
 
+from greenroom._piece import Piece, boundary
 from greenroom.context import request_id
+from greenroom.lanes.traffic import traffic
 from greenroom.server._logs import access, escaped
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("greenroom.server")
 
+_FIRST = 100  # the priority of a request that was put aside: before all but the most urgent tasks
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/+=@~-]{1,128}")
 
 
@@ -65,7 +68,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # gevent is not typed
 
     def _respond(self) -> None:
         request_id.set(self.request_id)
-        super().handle_one_response()
+        with traffic:
+            super().handle_one_response()
 
     def finalize_headers(self) -> None:
         super().finalize_headers()
@@ -108,3 +112,13 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # gevent is not typed
 
     def _client(self) -> str:
         return str(self.client_address[0]) if isinstance(self.client_address, tuple) else "-"
+
+
+def _request(frame: FrameType) -> Piece:
+    handler: Handler = frame.f_locals["self"]
+    path = str(handler.path).partition("?")[0]  # what is asked for may be private
+    name = escaped(f"{handler.command} {path}")
+    return Piece(name, "request", frame, is_preemptible=handler.server.preempts_requests, priority=_FIRST)
+
+
+boundary(Handler._respond, _request)  # noqa: SLF001  (it is this file's)

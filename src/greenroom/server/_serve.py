@@ -51,7 +51,8 @@ def serve(wanted: Wanted) -> int:
     try:
         with Stop(wanted.drain) as stop:
             health = Health(app.value, trouble=room.trouble, is_stopping=stop.asked.is_set)
-            server = Server(listener, health if wanted.healthz else app.value)
+            serving = health if wanted.healthz else app.value
+            server = Server(listener, serving, preempts_requests=room.preempts_requests)
             _start(room)
             server.start()
             _announce(wanted, listener, room)

@@ -18,7 +18,8 @@ class Server(WSGIServer):  # type: ignore[misc]  # gevent is not typed
     handler_class = Handler
     pool: Pool
 
-    def __init__(self, listener: Listener, app: Wsgi) -> None:
+    def __init__(self, listener: Listener, app: Wsgi, *, preempts_requests: bool = False) -> None:
+        self.preempts_requests = preempts_requests
         self.is_draining = False
         self.idle: set[Handler] = set()  # connections between two requests
         address = listener.address
