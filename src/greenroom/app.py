@@ -288,7 +288,7 @@ class Greenroom:
     def lane_states(self) -> dict[str, LaneState]:
         """How many things run and wait in each lane just now, and how many may."""
         if self._backstage is None:
-            return {name: LaneState(size, size, 0, 0) for name, size in self._sizes.items()}
+            return {name: LaneState(size, size, 0, 0) for name, size in self.lanes.items()}
         return {name: lane.state() for name, lane in self._backstage.lanes.items()}
 
     @property
