@@ -1,10 +1,12 @@
 """What the pieces share with each other in one run, and what must be true of it in the end."""
 
+import gc
 import json
 import logging
 import queue
 import re
 import sys
+from contextlib import contextmanager
 from io import StringIO
 from zoneinfo import ZoneInfo
 
@@ -37,7 +39,7 @@ class Shared:
         self._memory = StringIO()
         self._log_file = folder / "lines.log"
         self.logger = self._logger()
-        self._round = 0
+        self._round = self._without = 0
         (folder / "modules").mkdir()
         sys.path.insert(0, str(folder / "modules"))
         self.new_round()
@@ -58,6 +60,18 @@ class Shared:
             sys.modules.pop(name, None)
         found = [name for name in SELDOM if name in sys.stdlib_module_names]
         self.new_modules = [second, *found, package, first]
+
+    @contextmanager
+    def without_collections(self):
+        """None in what is done meanwhile: at the bottom of a recursion the finalizers of others would fail."""
+        self._without += 1
+        gc.disable()
+        try:
+            yield
+        finally:
+            self._without -= 1
+            if not self._without:
+                gc.enable()
 
     def faults(self):
         """What is wrong with what is shared, in words."""
@@ -80,7 +94,7 @@ class Shared:
             handler.close()
 
     def _logger(self):
-        logger = logging.Logger("torture", logging.INFO)
+        logger = logging.Logger("torture", logging.INFO)  # noqa: LOG001  (of this run alone)
         for handler in (logging.StreamHandler(self._memory), logging.FileHandler(self._log_file)):
             handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
             logger.addHandler(handler)

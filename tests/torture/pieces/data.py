@@ -10,6 +10,7 @@ import enum
 import functools
 import hashlib
 import heapq
+import io
 import itertools
 import operator
 import pickle
@@ -31,6 +32,9 @@ class Digits(int):
 
     def __lt__(self, other):
         return int(str(self)[::-1]) < int(str(other)[::-1])
+
+    def squared(self):
+        return int(self) * int(self)
 
     def __hash__(self):
         return hash(str(self))
@@ -105,8 +109,6 @@ class _Known:
 
 
 def pickles(here):
-    import io
-
     out = io.BytesIO()
     _Pickler(out, here.number % 5 + 1).dump(
         [_tree(5), [_Known(n) for n in range(30)], {"at": Fraction(here.number, 7)}]
@@ -133,7 +135,7 @@ def orders(here):
     places = [bisect.bisect(sorted(numbers), number, key=lambda each: each) for number in numbers[:20]]
     merged = heapq.merge(ordered[::2], ordered[1::2], key=str, reverse=True)
     by_text = sorted(numbers, key=functools.cmp_to_key(lambda a, b: (str(a) > str(b)) - (str(a) < str(b))))
-    distinct = len(dict.fromkeys(numbers)) == len({int(number) for number in numbers})
+    distinct = len(set(numbers)) == len({int(number) for number in numbers})
     return taken, [int(n) for n in ordered], places, [int(n) for n in merged], [int(n) for n in by_text], distinct
 
 
@@ -142,7 +144,9 @@ def iterations(here):
     groups = {key: sum(row[1] for row in group) for key, group in itertools.groupby(sorted(rows), lambda row: row[0])}
     summed = list(itertools.accumulate((b for _, b in rows), lambda total, b: (total * 3 + b) % 9973))
     taken = list(
-        itertools.takewhile(lambda n: n % 89 != 88, filter(lambda n: n % 3, map(lambda n: n * n, range(500))))
+        itertools.takewhile(
+            lambda n: n % 89 != 88, filter(lambda n: n % 3, map(Digits.squared, map(Digits, range(500))))
+        )
     )
     folded = functools.reduce(lambda a, b: (a * 31 + b[1]) % 1_000_003, rows, here.number)
     return (

@@ -10,24 +10,8 @@ import string
 import textwrap
 from datetime import UTC, datetime, timedelta
 
-WORDS = [
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "the",
-    "lazy",
-    "dog",
-    "while",
-    "nobody",
-    "watches",
-    "its",
-    "green",
-    "room",
-    "door",
-]
+_SENTENCE = "the quick brown fox jumps over the lazy dog while nobody watches its green room door"
+WORDS = _SENTENCE.split()
 
 
 class Box:
