@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -112,7 +113,7 @@ class Guard:
                     "the standard library is not patched, so a task that is put aside while it holds a lock would "
                     "stop whoever wants it, and the whole thread"
                 )
-            self._alarm = Alarm(self._ring)
+            self._alarm = Alarm(self._ring, self._lapsed)
         except NoAlarm as reason:
             self.why_off = str(reason)
             log.warning("tasks are not pre-empted: %s. One that computes will hold up requests.", reason)
@@ -135,6 +136,19 @@ class Guard:
             self._dead_man.close()
             self._dead_man = None
 
+    def _lapsed(self) -> None:
+        # The alarm is off. What runs when the loop next turns arms it again.
+        self._is_armed = self._is_quick = False
+        self._runner = self._frame = None
+
+    def _forked(self) -> None:
+        """This is a forked child."""
+        self._lapsed()
+        if self._alarm is not None:
+            self._alarm.renew()
+        if self._dead_man is not None:
+            self._dead_man.renew()
+
     def _turn_begins(self) -> None:
         if not self._is_armed and self._alarm is not None:
             self._is_armed = True
@@ -154,9 +168,7 @@ class Guard:
         self._admission.turned(seconds)
 
     def _rest(self) -> None:
-        # What runs when the loop has waited arms it again.
-        self._is_armed = self._is_quick = False
-        self._runner = self._frame = None
+        self._lapsed()
         if self._alarm is not None:
             self._alarm.off()
         if self._dead_man is not None:
@@ -238,3 +250,12 @@ def guard_here() -> Guard:
     if guard is None:
         guard = _guards[hub] = Guard()
     return guard
+
+
+def _forked() -> None:
+    for guard in list(_guards.values()):
+        guard._forked()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
