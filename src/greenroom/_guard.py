@@ -9,7 +9,7 @@ thread and no giving away of the GIL, as Go does it. It is done only where it is
   inside a C call that looks for them too (a buffered file, a regex): those hold native locks by thread;
 - no frame between the task's function and the top is gevent's (the greenlet may be linked to a lock and not yet
   switched out), importlib's, asyncio's (its running loop is per thread) or our own;
-- the garbage collector does not run, and no Python function traces or profiles.
+- the garbage collector does not run, nothing traces (coverage would lose lines), and no Python function profiles.
 
 Where it is not safe now, the alarm rings again shortly.
 """
@@ -216,7 +216,8 @@ class Guard:
         return (
             _is_safe(frame)
             and not self._collects_garbage
-            and not isinstance(sys.gettrace() or sys.getprofile(), FunctionType | MethodType)
+            and sys.gettrace() is None
+            and not isinstance(sys.getprofile(), FunctionType | MethodType)
         )
 
     def _retry(self) -> None:
