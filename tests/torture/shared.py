@@ -11,6 +11,7 @@ from io import StringIO
 from zoneinfo import ZoneInfo
 
 import jinja2
+from pieces.files import RECORD
 from pieces.libraries import TEMPLATE, make_app
 from pieces.text import _packed, _unpacked
 from pieces.together import Account, Costly
@@ -39,6 +40,7 @@ class Shared:
         self._memory = StringIO()
         self._log_file = folder / "lines.log"
         self.logger = self._logger()
+        self.file = (folder / "records").open("wb", buffering=50_000)
         self._round = self._without = 0
         (folder / "modules").mkdir()
         sys.path.insert(0, str(folder / "modules"))
@@ -47,6 +49,8 @@ class Shared:
     def new_round(self):
         """Everything to be imported anew, and computed anew."""
         self._round += 1
+        self.file.seek(0)
+        self.file.truncate()
         self.costly = [Costly(n) for n in range(20)]
         first, second, package = (f"{name}_in_round_{self._round}" for name in ("first", "second", "package"))
         folder = self.folder / "modules"
@@ -84,10 +88,15 @@ class Shared:
             yield "the two handlers have not written the same lines"
         if self.account.balance or self.account.within:
             yield f"the account is not even: {vars(self.account)}"
+        self.file.flush()
+        for record in (self.folder / "records").read_bytes().splitlines(keepends=True):
+            if len(record) != len(RECORD % (0, 0)):
+                yield f"a torn record: {record[:40]!r}..."
         if not self.queue.empty():
             yield f"{self.queue.qsize()} things are left in the queue"
 
     def close(self):
+        self.file.close()
         sys.path.remove(str(self.folder / "modules"))
         for handler in list(self.logger.handlers):
             self.logger.removeHandler(handler)

@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+RECORD = b"%08d %08d" + b"." * 20_000 + b"\n"
 SCHEMA = "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT COLLATE backwards, n REAL)"
 
 
@@ -122,6 +123,13 @@ def buffers(here):
     return b"".join(raw.parts)
 
 
+def one_file_of_all(here):
+    """A write is one step of C code: what it holds for that time, it holds by thread and not by greenlet."""
+    for n in range(60):
+        here.shared.file.write(RECORD % (here.number, n))
+    return here.shared.file.tell() > 0
+
+
 def archives(here):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -165,6 +173,7 @@ PIECES = (
     databases,
     reading_and_writing,
     buffers,
+    one_file_of_all,
     archives,
     paths,
     other_programs,
