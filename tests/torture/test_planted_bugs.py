@@ -31,5 +31,7 @@ def test_a_guard_that_puts_aside_where_it_is_not_safe_is_caught(tmp_path, bug):
 @pytest.mark.slow
 @pytest.mark.integration
 def test_one_that_is_sound_passes(tmp_path):
-    done = torture(tmp_path, "sound", [name for names in BUGS.values() for name in names])
+    # With some that can be put aside anywhere: of these alone there would be no end.
+    names = [name for names in BUGS.values() for name in names]
+    done = torture(tmp_path, "sound", [*names, "data.orders", "data.classes", "text.json_with_hooks"])
     assert done.returncode == 0, done.stderr
