@@ -153,15 +153,14 @@ class Guard:
         if not self._is_armed and self._alarm is not None:
             self._is_armed = True
             self._is_quick = any(lane.running for lanes in self._rooms for lane in lanes.values())
-            every = self._quantum if self._is_quick else _SLOW
-            self._alarm.set(every, every)
+            self._alarm.set(self._quantum if self._is_quick else _SLOW)
         if self._dead_man is not None and self._pulse is not None:
             self._dead_man.wind(self._pulse.began)
 
     def _quicken(self) -> None:
         if not self._is_quick and self._alarm is not None:
             self._is_armed = self._is_quick = True
-            self._alarm.set(self._quantum, self._quantum)
+            self._alarm.set(self._quantum)
 
     def _turn_ends(self, seconds: float) -> None:
         self.monitor.turned(seconds)
@@ -176,6 +175,16 @@ class Guard:
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
         """The alarm rings: on the greenlet that runs, between two of its instructions."""
+        if self._alarm is not None:
+            # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
+            # sleep short, and its five seconds were over in a tenth of one.
+            self._alarm.set(self._quantum if self._is_quick else _SLOW)
+        try:
+            self._look(frame)
+        except RecursionError:
+            self._retry()  # so deep down that there is no room to look around; it is no fault of the task's
+
+    def _look(self, frame: FrameType | None) -> None:
         pulse, me = self._pulse, getcurrent()
         if pulse is None or frame is None or frame.f_globals is globals():
             return
@@ -222,7 +231,7 @@ class Guard:
 
     def _retry(self) -> None:
         if self._alarm is not None:
-            self._alarm.set(_RETRY, self._quantum)
+            self._alarm.set(_RETRY)
 
     def _resuming(self, greenlet: Any) -> None:
         if self._pulse is not None:

@@ -232,6 +232,69 @@ def test_other_programs_that_it_runs_are_not_disturbed(taken):
     assert said == ["0.0"] * 3
 
 
+def test_sqlite_waits_for_a_lock_as_long_as_it_was_told_to(tmp_path):
+    # In C, by sleeps that a signal cuts short.
+    said = say(f"""
+        import sqlite3, subprocess
+        holder = '''
+        import sqlite3, sys, time
+        database = sqlite3.connect("{tmp_path}/app.db")
+        database.execute("CREATE TABLE item (n)")
+        database.execute("BEGIN IMMEDIATE")
+        print("held", flush=True)
+        time.sleep(1)
+        database.commit()
+        '''
+
+        def insert():
+            spin(0.01)
+            with sqlite3.connect("{tmp_path}/app.db") as database:
+                return database.execute("INSERT INTO item VALUES (1)").rowcount
+
+        import textwrap
+        command = [sys.executable, "-c", textwrap.dedent(holder)]
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        print(other.stdout.readline())
+        room.start()
+        print(room.spawn(insert).get())
+        other.communicate()
+        room.stop()
+    """)
+    assert said == ["held", "1"]
+
+
+def test_a_recursion_that_has_room_has_it_when_it_is_looked_at_as_well():
+    said = say("""
+        def down(levels):
+            return sum(range(20_000)) + levels if levels == 0 else down(levels - 1)
+
+        def deepest(levels=5000):
+            try:
+                down(levels)
+            except RecursionError:
+                return deepest_from(levels)
+
+        def deepest_from(levels):
+            while levels:
+                levels -= 1
+                try:
+                    down(levels)
+                    return levels
+                except RecursionError:
+                    pass
+
+        quiet = Greenroom("memory://", preempt=False)
+        quiet.start()
+        levels = quiet.spawn(deepest, sys.getrecursionlimit()).get() - 5
+        quiet.stop()
+        room.start()
+        calls = [room.spawn(lambda: [down(levels) for _ in range(100)]) for _ in range(4)]
+        print(sum(len(call.get()) for call in calls))
+        room.stop()
+    """)
+    assert said == ["400"]
+
+
 def test_system_calls_in_c_go_on_where_they_were():
     said = say("""
         import ctypes
