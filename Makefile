@@ -15,7 +15,7 @@ ALSO ?= 3.12 3.13
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations at once would break the environment
-.PHONY: help demo test ci bench lint format clean
+.PHONY: help demo test torture ci bench lint format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,11 @@ define set-up-also
 if test -n "$(2)" && $(MAKE) --no-print-directory VENV=.venv-$(1) PYTHON=$(2) .venv-$(1)/.has-test; \
 then venvs="$$venvs .venv-$(1)"; else absent="$$absent $(1)"; fi;
 endef
+
+# The seconds are those after which a run counts as hung: `make test` allows 120 for each test.
+torture: $(VENV)/.has-test ## pre-empt a million times: GREENROOM_PREEMPTIONS=1000000
+	GREENROOM_PREEMPTIONS=$${GREENROOM_PREEMPTIONS:-1000000} $(VENV)/bin/python -m pytest -s \
+	    -o faulthandler_timeout=14400 tests/torture/test_torture.py $(ARGS)
 
 ci: lint test ## check everything, as is done before a change goes in
 

@@ -57,11 +57,17 @@ class ThreadTimer:
             create, self._set, self._delete = libc.timer_create, libc.timer_settime, libc.timer_delete
         except AttributeError:
             raise NoAlarm("this system's C library has no timer_create") from None
+        self._create = create
+        self._signal = signal_number
         self._timer = ctypes.c_void_p()
-        event = _Event(signal=signal_number, notify=_SIGEV_THREAD_ID, thread=get_native_id())
-        if create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)):
-            raise NoAlarm(f"timer_create failed with errno {ctypes.get_errno()}")
         self._settings: dict[tuple[float, float], Any] = {}
+        self.renew()
+
+    def renew(self) -> None:
+        """Make the timer, for this thread: a child does not inherit those of the process that forked it."""
+        event = _Event(signal=self._signal, notify=_SIGEV_THREAD_ID, thread=get_native_id())
+        if self._create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)):
+            raise NoAlarm(f"timer_create failed with errno {ctypes.get_errno()}")
 
     def set(self, first: float, interval: float = 0.0) -> None:
         """Send the signal in `first` seconds, and again at each `interval` unless that is 0. 0, 0: never."""
@@ -84,6 +90,9 @@ class ProcessTimer:
         if signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
             raise NoAlarm("the timer is in use already (signal.setitimer), by a debugger or a test's time limit?")
 
+    def renew(self) -> None:
+        """Nothing to make: each process has it."""
+
     def set(self, first: float, interval: float = 0.0) -> None:
         signal.setitimer(signal.ITIMER_REAL, first, interval)
 
@@ -94,26 +103,69 @@ class ProcessTimer:
 class Alarm:
     """Calls `handler` on the main thread, between two instructions of whatever runs there.
 
+    `lapsed` is called when it has been put off because another program is about to take this one's place.
     Raises NoAlarm where that cannot be had: in another thread, or where every means to it is taken.
     """
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, lapsed: Callable[[], object]) -> None:
         if current_thread() is not main_thread():
             raise NoAlarm("signals are a matter of the main thread, and this is another one")
         self._timer, self._signal = _best_timer()
+        self._handler = handler
+        self._lapsed = lapsed
         self._before = signal.signal(self._signal, handler)
         signal.siginterrupt(self._signal, False)  # system calls of C libraries must not begin to fail
         self.set = self._timer.set
         atexit.register(self.close)
+        if isinstance(self._timer, ProcessTimer):
+            _watch_for_exec(self._lapse)
 
     def off(self) -> None:
         self._timer.set(0.0)
 
+    def soon(self) -> None:
+        """Ring where the interpreter next looks for signals: not before the C call that is under way has returned."""
+        # Pending calls are made by the interpreter's loop alone, while C code that looks for signals handles those.
+        _add_pending_call(_raise, self._signal)
+
+    def renew(self) -> None:
+        """This is a forked child: it begins with an alarm of its own, which is off."""
+        self._timer.renew()
+
     def close(self) -> None:
-        """Off for good, and the signal's handler is what it was before."""
+        """Off for good, and the signal's handler is what it was before, unless the program has set one since."""
         atexit.unregister(self.close)
+        _before_exec.discard(self._lapse)
         self._timer.close()
-        signal.signal(self._signal, self._before)
+        if signal.getsignal(self._signal) == self._handler:
+            signal.signal(self._signal, self._before)
+
+    def _lapse(self) -> None:
+        self.off()
+        self._lapsed()
+
+
+_add_pending_call = ctypes.pythonapi.Py_AddPendingCall
+_add_pending_call.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+_raise = ctypes.cast(getattr(ctypes.CDLL(None), "raise"), ctypes.c_void_p)
+
+_before_exec: set[Callable[[], object]] = set()
+_watches_for_exec = False
+
+
+def _watch_for_exec(lapse: Callable[[], object]) -> None:
+    """The process's timer outlives its program, and SIGALRM would end the next one."""
+    global _watches_for_exec  # noqa: PLW0603
+    _before_exec.add(lapse)
+    if not _watches_for_exec:
+        _watches_for_exec = True
+        sys.addaudithook(_heed_exec)
+
+
+def _heed_exec(event: str, _arguments: tuple[Any, ...]) -> None:
+    if event == "os.exec":
+        for lapse in list(_before_exec):
+            lapse()
 
 
 def _best_timer() -> tuple[ThreadTimer | ProcessTimer, signal.Signals]:

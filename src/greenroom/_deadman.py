@@ -6,6 +6,7 @@ thread of Python's could. It costs nothing while the loop waits.
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import signal
 import sys
@@ -36,9 +37,11 @@ class DeadMan:
         self._dump = ThreadTimer(self._signal)
         faulthandler.register(self._signal, file=sys.stderr, all_threads=False)
         self._abort = None if abort_after is None else ThreadTimer(signal.SIGABRT)
+        self._timers = [timer for timer in (self._dump, self._abort) if timer is not None]
         self._enabled = abort_after is not None and not faulthandler.is_enabled()
         if self._enabled:
             faulthandler.enable(file=sys.stderr, all_threads=False)
+        atexit.register(self.close)  # a process that ends does not turn its loop any more
 
     @property
     def is_wound(self) -> bool:
@@ -59,10 +62,16 @@ class DeadMan:
         if self._abort is not None:
             self._abort.set(0.0)
 
+    def renew(self) -> None:
+        """This is a forked child: nothing is expected of it until it turns a loop of its own."""
+        self._wound_at = 0.0
+        for timer in self._timers:
+            timer.renew()
+
     def close(self) -> None:
-        for timer in (self._dump, self._abort):
-            if timer is not None:
-                timer.close()
+        atexit.unregister(self.close)
+        for timer in self._timers:
+            timer.close()
         with suppress(ValueError):
             faulthandler.unregister(self._signal)
         if self._enabled:

@@ -9,7 +9,8 @@ thread and no giving away of the GIL, as Go does it. It is done only where it is
   inside a C call that looks for them too (a buffered file, a regex): those hold native locks by thread;
 - no frame between the task's function and the top is gevent's (the greenlet may be linked to a lock and not yet
   switched out), importlib's, asyncio's (its running loop is per thread) or our own;
-- the garbage collector does not run, and no Python function traces or profiles.
+- no SQLite transaction of its own is open: whoever waits for that in C, and be it a request, would hold the loop;
+- the garbage collector does not run, nothing traces (coverage would lose lines), and no Python function profiles.
 
 Where it is not safe now, the alarm rings again shortly.
 """
@@ -34,6 +35,7 @@ from greenroom._alarm import Alarm, Handler, NoAlarm
 from greenroom._deadman import DeadMan
 from greenroom._piece import find_piece
 from greenroom._pulse import Pulse
+from greenroom._transactions import Transactions
 from greenroom.lanes import IdleLane, Lane
 from greenroom.lanes.lot import lot_here
 from greenroom.monitor import Blocker, Monitor, Preemption
@@ -42,6 +44,7 @@ log = logging.getLogger("greenroom")
 
 QUANTUM = 0.001  # seconds
 _RETRY = 0.0002  # seconds until the next look, where it was not safe
+_LOOKS = 50  # at so many calls in a row, of code without loops
 _SLOW = 0.02  # seconds between rings while no task runs: they are for naming what holds the loop
 
 # Where CPython looks for signals. It does after calls too, but there it cannot be told from looking inside of them.
@@ -80,6 +83,8 @@ class Guard:
         self._alarm: Alarm | None = None
         self._is_armed = self._is_quick = self._is_resting = False
         self._collects_garbage = False
+        self._transactions = Transactions()
+        self._looks = 0
         self._runner: Any = None  # who ran when the alarm rang last, in which turn of the loop and since when
         self._turn = 0
         self._since = 0.0
@@ -124,8 +129,9 @@ class Guard:
         wanted = any(room.quantum is not None for room in self._rooms)
         try:
             if self._alarm is None:
-                self._alarm = _make_alarm(self._ring)
+                self._alarm = _make_alarm(self._ring, self._lapsed)
                 gc.callbacks.append(self._note_collection)
+                self._transactions.watch()
             self.why_off = None if wanted else "every room has preempt=False"
         except NoAlarm as reason:
             if wanted and self.why_off != str(reason):
@@ -156,6 +162,7 @@ class Guard:
             self._alarm = None
             self._is_armed = self._is_quick = False
             gc.callbacks.remove(self._note_collection)
+            self._transactions.unwatch()
         self._unset_dead_man()
 
     def _unset_dead_man(self) -> None:
@@ -168,6 +175,19 @@ class Guard:
         for room in self._rooms:
             spawn(room.blocked, blocker, seconds)
 
+    def _lapsed(self) -> None:
+        # The alarm is off. What runs when the loop next turns arms it again.
+        self._is_armed = self._is_quick = False
+        self._runner = self._frame = None
+
+    def _forked(self) -> None:
+        """This is a forked child."""
+        self._lapsed()
+        if self._alarm is not None:
+            self._alarm.renew()
+        if self._dead_man is not None:
+            self._dead_man.renew()
+
     def _turn_begins(self) -> None:
         if self._is_resting:  # the alarm itself has woken the loop: that is no reason to arm it again
             self._is_resting = False
@@ -176,15 +196,14 @@ class Guard:
         if not self._is_armed and self._alarm is not None:
             self._is_armed = True
             self._is_quick = any(lane.running for room in self._rooms for lane in room.lanes.values())
-            every = self._quantum if self._is_quick else _SLOW
-            self._alarm.set(every, every)
+            self._alarm.set(self._quantum if self._is_quick else _SLOW)
         if self._dead_man is not None and self._pulse is not None:
             self._dead_man.wind(self._pulse.began)
 
     def _quicken(self) -> None:
         if not self._is_quick and self._alarm is not None:
             self._is_armed = self._is_quick = True
-            self._alarm.set(self._quantum, self._quantum)
+            self._alarm.set(self._quantum)
 
     def _is_late(self) -> bool:
         return self._last_turn > LATE
@@ -195,10 +214,8 @@ class Guard:
         self._last_turn = seconds
 
     def _rest(self) -> None:
-        # What runs when the loop has waited arms it again.
-        self._is_armed = self._is_quick = False
-        self._is_resting = True
-        self._runner = self._frame = None
+        self._lapsed()
+        self._is_resting = True  # what runs when the loop has waited arms it again, but for the ring itself
         if self._alarm is not None:
             self._alarm.off()
         if self._dead_man is not None:
@@ -206,6 +223,16 @@ class Guard:
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
         """The alarm rings: on the greenlet that runs, between two of its instructions."""
+        if self._alarm is not None:
+            # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
+            # sleep short, and its five seconds were over in a tenth of one.
+            self._alarm.set(self._quantum if self._is_quick else _SLOW)
+        try:
+            self._look(frame)
+        except RecursionError:
+            self._retry()  # so deep down that there is no room to look around; it is no fault of the task's
+
+    def _look(self, frame: FrameType | None) -> None:
         pulse, me = self._pulse, getcurrent()
         if pulse is None or frame is None or frame.f_globals is globals():
             return
@@ -227,31 +254,41 @@ class Guard:
 
     def _consider(self, frame: FrameType) -> None:
         """Put it aside, if it is one piece of work that has held the hub for a quantum and not many short ones."""
-        if not self._may_switch(frame):
-            self._retry()
+        if not _is_safe(frame):
+            self._look_soon()
             return
         piece = find_piece(frame)
         if not piece.is_preemptible:
             return
-        if not piece.is_clean:
+        if not (piece.is_clean and self._may_switch()):
             self._retry()
         elif self._is_resumed or self._frame is piece.frame:
             self._runner = self._frame = None
+            self._looks = 0
             self.preemptions += 1
             self.lot.park(piece.priority)
         else:
             self._frame = piece.frame
 
-    def _may_switch(self, frame: FrameType) -> bool:
+    def _may_switch(self) -> bool:
         return (
-            _is_safe(frame)
-            and not self._collects_garbage
-            and not isinstance(sys.gettrace() or sys.getprofile(), FunctionType | MethodType)
+            not self._collects_garbage
+            and sys.gettrace() is None
+            and not isinstance(sys.getprofile(), FunctionType | MethodType)
+            and not self._transactions.is_within(self._runner)
         )
+
+    def _look_soon(self) -> None:
+        """It is at a call: look at the next place where the interpreter looks for signals, which comes after it."""
+        self._looks += 1
+        if self._alarm is not None and self._looks % _LOOKS:
+            self._alarm.soon()
+        else:
+            self._retry()
 
     def _retry(self) -> None:
         if self._alarm is not None:
-            self._alarm.set(_RETRY, self._quantum)
+            self._alarm.set(_RETRY)
 
     def _resuming(self, greenlet: Any) -> None:
         if self._pulse is not None:
@@ -263,13 +300,13 @@ class Guard:
         self._collects_garbage = phase == "start"
 
 
-def _make_alarm(ring: Handler) -> Alarm:
+def _make_alarm(ring: Handler, lapsed: Callable[[], object]) -> Alarm:
     if not monkey.is_module_patched("threading"):
         raise NoAlarm(
             "the standard library is not patched, so a task that is put aside while it holds a lock would "
             "stop whoever wants it, and the whole thread"
         )
-    return Alarm(ring)
+    return Alarm(ring, lapsed)
 
 
 def _is_safe(frame: FrameType) -> bool:
@@ -280,7 +317,6 @@ def _is_safe(frame: FrameType) -> bool:
 
 
 _guards: WeakKeyDictionary[Any, Guard] = WeakKeyDictionary()
-os.register_at_fork(after_in_child=_guards.clear)  # timers do not come along
 
 
 def guard_here() -> Guard:
@@ -290,3 +326,12 @@ def guard_here() -> Guard:
     if guard is None:
         guard = _guards[hub] = Guard()
     return guard
+
+
+def _forked() -> None:
+    for guard in list(_guards.values()):
+        guard._forked()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

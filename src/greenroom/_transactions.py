@@ -1,0 +1,60 @@
+"""Transactions: whether a greenlet has a transaction of SQLite open.
+
+SQLite makes whoever wants to write wait, in C, for the one transaction that does. A task put aside in the middle of
+one would have the next writer, which may be a request, hold up the loop until it gives up; so such a task is left to
+go on. A connection counts as its maker's. One whose maker has ended, or is no task's greenlet, is anybody's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+from gevent import getcurrent
+
+from greenroom._native import get_ident
+
+
+class Watched(sqlite3.Connection):
+    """What sqlite3.connect makes while transactions are watched. Unlike its base it can be referred to weakly."""
+
+
+class Transactions:
+    """Those of the connections that are made in this thread, while it watches."""
+
+    def __init__(self) -> None:
+        self._makers: WeakKeyDictionary[Watched, ref[Any]] = WeakKeyDictionary()
+        self._home = get_ident()
+        self._connect: Any = None
+
+    def watch(self) -> None:
+        """Have sqlite3.connect tell of connections."""
+        self._connect = sqlite3.connect
+        sqlite3.connect = sqlite3.dbapi2.connect = self._make  # type: ignore[assignment]
+
+    def unwatch(self) -> None:
+        """Give sqlite3.connect back, unless somebody has put something else in its place."""
+        for module in (sqlite3, sqlite3.dbapi2):
+            if module.connect == self._make:
+                module.connect = self._connect
+
+    def is_within(self, greenlet: Any) -> bool:
+        """Whether it has a transaction open, as far as that can be known."""
+        for connection, maker in list(self._makers.items()):
+            if connection.in_transaction:
+                made_by = maker()
+                if made_by is greenlet or made_by is None or made_by.dead or made_by.parent is None:
+                    return True
+        return False
+
+    def _make(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+        if get_ident() != self._home or "factory" in kwargs or len(args) > _BEFORE_FACTORY:
+            made: sqlite3.Connection = self._connect(*args, **kwargs)
+            return made
+        watched: Watched = self._connect(*args, **kwargs, factory=Watched)
+        self._makers[watched] = ref(getcurrent())
+        return watched
+
+
+_BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
