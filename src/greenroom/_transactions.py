@@ -16,6 +16,10 @@ from gevent import getcurrent
 from greenroom._native import get_ident
 
 
+_MODULES: tuple[Any, ...] = (sqlite3, sqlite3.dbapi2)
+_BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
+
+
 class Watched(sqlite3.Connection):
     """What sqlite3.connect makes while transactions are watched. Unlike its base it can be referred to weakly."""
 
@@ -31,21 +35,22 @@ class Transactions:
     def watch(self) -> None:
         """Have sqlite3.connect tell of connections."""
         self._connect = sqlite3.connect
-        sqlite3.connect = sqlite3.dbapi2.connect = self._make  # type: ignore[assignment]
+        for module in _MODULES:
+            module.connect = self._make
 
     def unwatch(self) -> None:
         """Give sqlite3.connect back, unless somebody has put something else in its place."""
-        for module in (sqlite3, sqlite3.dbapi2):
+        for module in _MODULES:
             if module.connect == self._make:
                 module.connect = self._connect
 
     def is_within(self, greenlet: Any) -> bool:
         """Whether it has a transaction open, as far as that can be known."""
         for connection, maker in list(self._makers.items()):
-            if connection.in_transaction:
-                made_by = maker()
-                if made_by is greenlet or made_by is None or made_by.dead or made_by.parent is None:
-                    return True
+            made_by = maker()
+            is_own = made_by is greenlet or made_by is None or made_by.dead or made_by.parent is None
+            if is_own and _is_in_transaction(connection):
+                return True
         return False
 
     def _make(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
@@ -57,4 +62,8 @@ class Transactions:
         return watched
 
 
-_BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
+def _is_in_transaction(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.in_transaction
+    except sqlite3.ProgrammingError:  # it is closed
+        return False

@@ -1,0 +1,103 @@
+"""A task is not put aside in the middle of an SQLite transaction: the next writer would hold up the loop."""
+
+import sqlite3
+import time
+
+import pytest
+from gevent import sleep, spawn
+
+from greenroom import Greenroom
+
+PATIENCE = 30
+ROWS = 2000
+
+
+@pytest.fixture
+def room():
+    room = Greenroom("memory://")
+    room.start()
+    yield room
+    room.stop(0)
+
+
+@pytest.fixture
+def file(tmp_path):
+    file = tmp_path / "app.db"
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE t (x)")
+    connection.close()
+    return file
+
+
+def write(file, turns):
+    connection = sqlite3.connect(file, timeout=0.1)
+    for _ in range(turns):
+        with connection:
+            for number in range(ROWS):
+                connection.execute("INSERT INTO t VALUES (?)", (number,))
+    connection.close()
+
+
+def test_tasks_that_write_to_one_file_do_not_lock_each_other_out(room, file):
+    calls = [room.spawn(write, file, 3) for _ in range(4)]
+    for call in calls:
+        call.get(PATIENCE)
+    (count,) = sqlite3.connect(file).execute("SELECT count(*) FROM t").fetchone()
+    assert count == 4 * 3 * ROWS
+
+
+def test_between_transactions_it_is_put_aside(room, file):
+    beats = []
+
+    def beat():
+        while True:
+            beats.append(1)
+            sleep(0.001)
+
+    def compute(file):
+        connection = sqlite3.connect(file)
+        with connection:
+            connection.execute("INSERT INTO t VALUES (1)")
+        ends = time.perf_counter() + 0.3
+        while time.perf_counter() < ends:
+            pass
+        connection.close()
+
+    beating = spawn(beat)
+    room.spawn(compute, file).get(PATIENCE)
+    beating.kill()
+    assert len(beats) > 20
+
+
+def test_that_of_another_greenlet_does_not_matter(room, file):
+    open_one = sqlite3.connect
+
+    def hold(file):
+        connection = open_one(file)
+        connection.execute("BEGIN IMMEDIATE")
+        sleep(0.3)
+        connection.rollback()
+        connection.close()
+
+    def compute():
+        before = room.preemption().count
+        ends = time.perf_counter() + 0.1
+        while time.perf_counter() < ends:
+            pass
+        return room.preemption().count - before
+
+    holding = spawn(hold, file)
+    sleep(0)
+    assert room.spawn(compute).get(PATIENCE) > 5
+    holding.join()
+
+
+def test_connect_is_given_back(file):
+    before = sqlite3.connect
+    room = Greenroom("memory://")
+    room.start()
+    assert sqlite3.connect is not before
+    assert isinstance(sqlite3.connect(file), sqlite3.Connection)
+    room.stop(0)
+    assert sqlite3.connect is before
+    assert sqlite3.dbapi2.connect is before
