@@ -15,7 +15,6 @@ from gevent import getcurrent
 
 from greenroom._native import get_ident
 
-
 _MODULES: tuple[Any, ...] = (sqlite3, sqlite3.dbapi2)
 _BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
 
