@@ -11,6 +11,7 @@ import ctypes
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
@@ -116,6 +117,9 @@ class Alarm:
         self._before = signal.signal(self._signal, handler)
         signal.siginterrupt(self._signal, False)  # system calls of C libraries must not begin to fail
         self.set = self._timer.set
+        # A __del__ that is C all through. (signal.raise_signal would not do: it handles the signal at once.)
+        ring = partial(getattr(ctypes.PyDLL(None), "raise"), int(self._signal))
+        self._echo = type("Echo", (), {"__slots__": (), "__del__": staticmethod(ring)})
         atexit.register(self.close)
         if isinstance(self._timer, ProcessTimer):
             _watch_for_exec(self._lapse)
@@ -123,10 +127,13 @@ class Alarm:
     def off(self) -> None:
         self._timer.set(0.0)
 
-    def soon(self) -> None:
-        """Ring where the interpreter next looks for signals: not before the C call that is under way has returned."""
-        # Pending calls are made by the interpreter's loop alone, while C code that looks for signals handles those.
-        _add_pending_call(_raise, self._signal)
+    def echo(self) -> object:
+        """Something that lets the alarm ring once more as it goes.
+
+        Held by the handler's own frame it goes when that has returned, with no instruction of the handler's after it;
+        so the echo is heard where the interpreter looks for signals next, and not within the handler.
+        """
+        return self._echo()
 
     def renew(self) -> None:
         """This is a forked child: it begins with an alarm of its own, which is off."""
@@ -144,10 +151,6 @@ class Alarm:
         self.off()
         self._lapsed()
 
-
-_add_pending_call = ctypes.pythonapi.Py_AddPendingCall
-_add_pending_call.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
-_raise = ctypes.cast(getattr(ctypes.CDLL(None), "raise"), ctypes.c_void_p)
 
 _before_exec: set[Callable[[], object]] = set()
 _watches_for_exec = False

@@ -33,7 +33,7 @@ from gevent import get_hub, getcurrent, monkey, spawn
 from greenroom._admission import LATE, Admission
 from greenroom._alarm import Alarm, Handler, NoAlarm
 from greenroom._deadman import DeadMan
-from greenroom._piece import find_piece
+from greenroom._piece import Piece, find_piece
 from greenroom._pulse import Pulse
 from greenroom._transactions import Transactions
 from greenroom.lanes import IdleLane, Lane
@@ -44,7 +44,7 @@ log = logging.getLogger("greenroom")
 
 QUANTUM = 0.001  # seconds
 _RETRY = 0.0002  # seconds until the next look, where it was not safe
-_LOOKS = 50  # at so many calls in a row, of code without loops
+_LOOKS = 10  # at so many calls in a row: code without loops, or C code that looks for signals again and again
 _SLOW = 0.02  # seconds between rings while no task runs: they are for naming what holds the loop
 
 # Where CPython looks for signals. It does after calls too, but there it cannot be told from looking inside of them.
@@ -84,7 +84,10 @@ class Guard:
         self._is_armed = self._is_quick = self._is_resting = False
         self._collects_garbage = False
         self._transactions = Transactions()
+        self._is_looking = False
+        self._is_at_call = False
         self._looks = 0
+        self._next_ring = 0.0
         self._runner: Any = None  # who ran when the alarm rang last, in which turn of the loop and since when
         self._turn = 0
         self._since = 0.0
@@ -216,6 +219,7 @@ class Guard:
     def _rest(self) -> None:
         self._lapsed()
         self._is_resting = True  # what runs when the loop has waited arms it again, but for the ring itself
+        self._next_ring = 0.0
         if self._alarm is not None:
             self._alarm.off()
         if self._dead_man is not None:
@@ -223,52 +227,68 @@ class Guard:
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
         """The alarm rings: on the greenlet that runs, between two of its instructions."""
-        if self._alarm is not None:
+        if self._is_looking or self._alarm is None:
+            return  # it rings while it is still being answered
+        self._is_looking = True
+        echo, piece, self._next_ring = None, None, self._quantum if self._is_quick else _SLOW
+        try:
+            piece = self._look(frame)
+        except RecursionError:  # so deep down that there is no room to look around; it is no fault of the task's
+            self._next_ring = _RETRY
+        finally:
+            self._is_looking = False
             # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
             # sleep short, and its five seconds were over in a tenth of one.
-            self._alarm.set(self._quantum if self._is_quick else _SLOW)
-        try:
-            self._look(frame)
-        except RecursionError:
-            self._retry()  # so deep down that there is no room to look around; it is no fault of the task's
+            if self._next_ring:
+                self._alarm.set(self._next_ring)
+        if self._is_at_call:
+            self._is_at_call = False
+            echo = self._alarm.echo()  # noqa: F841  (it rings when this function has returned)
+        elif piece is not None:
+            self.preemptions += 1
+            self.lot.park(piece.priority)
 
-    def _look(self, frame: FrameType | None) -> None:
+    def _look(self, frame: FrameType | None) -> Piece | None:
+        """What is to be put aside now, if anything."""
         pulse, me = self._pulse, getcurrent()
-        if pulse is None or frame is None or frame.f_globals is globals():
-            return
+        if pulse is None or frame is None:
+            return None
         if me is self._hub and pulse.is_waiting:
             self._rest()
-            return
+            return None
         now = time.perf_counter()
         if now - pulse.began >= self.monitor.threshold:
             self.monitor.blame(find_piece(frame))
         if me is self._hub:
-            return
+            return None
         if not self._is_quick:
-            self._quicken()
+            self._is_quick, self._next_ring = True, self._quantum
         if me is not self._runner or pulse.turns != self._turn:
             self._runner, self._turn, self._since, self._frame = me, pulse.turns, now, None
             self._is_resumed = False
         elif self.why_off is None and now - self._since >= self._quantum * 0.9:
-            self._consider(frame)
+            return self._consider(frame)
+        return None
 
-    def _consider(self, frame: FrameType) -> None:
+    def _consider(self, frame: FrameType) -> Piece | None:
         """Put it aside, if it is one piece of work that has held the hub for a quantum and not many short ones."""
         if not _is_safe(frame):
-            self._look_soon()
-            return
+            self._looks += 1
+            self._is_at_call = self._looks % _LOOKS != 0
+            self._next_ring = _RETRY
+            return None
         piece = find_piece(frame)
         if not piece.is_preemptible:
-            return
+            return None
         if not (piece.is_clean and self._may_switch()):
-            self._retry()
+            self._next_ring = _RETRY
         elif self._is_resumed or self._frame is piece.frame:
             self._runner = self._frame = None
             self._looks = 0
-            self.preemptions += 1
-            self.lot.park(piece.priority)
+            return piece
         else:
             self._frame = piece.frame
+        return None
 
     def _may_switch(self) -> bool:
         return (
@@ -277,18 +297,6 @@ class Guard:
             and not isinstance(sys.getprofile(), FunctionType | MethodType)
             and not self._transactions.is_within(self._runner)
         )
-
-    def _look_soon(self) -> None:
-        """It is at a call: look at the next place where the interpreter looks for signals, which comes after it."""
-        self._looks += 1
-        if self._alarm is not None and self._looks % _LOOKS:
-            self._alarm.soon()
-        else:
-            self._retry()
-
-    def _retry(self) -> None:
-        if self._alarm is not None:
-            self._alarm.set(_RETRY)
 
     def _resuming(self, greenlet: Any) -> None:
         if self._pulse is not None:

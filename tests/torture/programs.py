@@ -49,5 +49,9 @@ def say(program, **how):
     """What a program said that ended well and had nothing to complain of."""
     done = run(program, **how)
     assert done.returncode == 0, (done.returncode, done.stderr)
-    assert not done.stderr, done.stderr
+    # It ends with tasks that compute, and is told so.
+    complaints = [
+        line for line in done.stderr.splitlines() if "something computes on while the room stops" not in line
+    ]
+    assert not complaints, done.stderr
     return done.stdout.split()
