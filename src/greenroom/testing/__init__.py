@@ -5,14 +5,15 @@ Needs pytest and hypothesis: pip install greenroom[test].
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from greenroom.testing._store_machine import store_machine
     from greenroom.testing.hub_suite import HubSuite, StallSuite
     from greenroom.testing.jobs import NOON, a_finished_job, a_job, an_error
     from greenroom.testing.lane_suite import LaneSuite
-    from greenroom.testing.store_machine import store_machine
     from greenroom.testing.store_suite import StoreSuite
 
 __all__ = [
@@ -36,11 +37,11 @@ _WHERE = {
     "a_finished_job": "jobs",
     "a_job": "jobs",
     "an_error": "jobs",
-    "store_machine": "store_machine",
+    "store_machine": "_store_machine",
 }
 _SUITES = (
     *("_adding", "_claiming", "_leasing", "_looking", "_opening", "_pair", "_swapping"),
-    *("hub_suite", "lane_suite", "store_machine"),
+    *("hub_suite", "lane_suite", "_store_machine"),
 )
 
 
@@ -51,5 +52,6 @@ def __getattr__(name: str) -> Any:
     import pytest
 
     # A suite's asserts say as much when they fail as those of the tests that run it.
-    pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
+    later = (suite for suite in _SUITES if f"{__name__}.{suite}" not in sys.modules)
+    pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in later))
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
