@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 
 from greenroom.stores import SqliteStore, _ledger, _rows, sqlite
 from greenroom.stores._ledger import Ledger
-from greenroom.testing.store_machine import store_machine
+from greenroom.testing import store_machine
 
 
 def on_new_files_in(folder):
