@@ -23,17 +23,13 @@ help: ## list these targets
 demo: $(VENV)/.has-demo ## run the example site
 	$(VENV)/bin/python -m examples.site $(ARGS)
 
-# The state machine of the stores takes its 20,000 steps on the first Python, and fewer on the others.
+# All of them at once: the tests wait for processes as much as they compute.
 test: $(VENV)/.has-test ## run the tests, on each Python of 3.11, 3.12 and 3.13 that is installed
 	@venvs="$(VENV)"; absent=""; \
 	$(foreach version,$(ALSO),$(call set-up-also,$(version),$(call find-python,$(version)))) \
 	echo "Testing with$$(for venv in $$venvs; do $$venv/bin/python -c \
 	    'import platform; print(end=f" {platform.python_version()}")'; done); absent:$${absent:- none}"; \
-	for venv in $$venvs; do \
-	    echo "$$venv/bin/python -m pytest $(ARGS)"; \
-	    $$venv/bin/python -m pytest $(ARGS) || exit; \
-	    export GREENROOM_STEPS=5000; \
-	done
+	$(VENV)/bin/python tests/each_python.py '$(ARGS)' $$(for venv in $$venvs; do echo $$venv/bin/python; done)
 
 # $(call set-up-also,3.12,its python): a further Python that is missing, or for which the pinned packages cannot be
 # installed, is reported as absent; it is no reason to fail.
