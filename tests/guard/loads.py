@@ -84,7 +84,7 @@ def compute_for_ever():
         scene.steps += 1
 
 
-def compute():
+def compute_on():
     while not scene.is_over:
         scene.steps += 1
 
@@ -93,7 +93,7 @@ def compute_and_swallow(times):
     """Computes on, whatever it is told, so many times; then it does what it is told."""
     while not scene.is_over:
         try:
-            compute()  # not here: CPython does not take a loop's jump back for part of the `try` that it begins
+            compute_on()  # not here: CPython does not take a loop's jump back for part of the `try` that it begins
         except BaseException:
             scene.caught += 1
             if scene.caught > times:
