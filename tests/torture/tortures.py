@@ -17,7 +17,7 @@ from shared import Shared
 from greenroom import Greenroom
 from greenroom._guard import guard_here
 
-QUANTA = (0.0001, 0.0002, 0.0003, 0.0005, 0.001)
+QUANTA = (0.0003, 0.0005, 0.001)
 NUMBERS = 3  # performances of each piece in a round
 LONG = 0.004  # seconds that a piece is to take at least
 PATIENCE = 60.0  # seconds for a round
