@@ -23,6 +23,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dis import opmap
 from types import FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ log = logging.getLogger("greenroom")
 QUANTUM = 0.001  # seconds
 _RETRY = 0.0002  # seconds until the next look, where it was not safe
 _LOOKS = 10  # at so many calls in a row: code without loops, or C code that looks for signals again and again
+_AT_WORST = 0.25  # seconds until it rings again if it could not be answered: longer than SQLite's longest sleep
 _SLOW = 0.02  # seconds between rings while no task runs: they are for naming what holds the loop
 
 # Where CPython looks for signals. It does after calls too, but there it cannot be told from looking inside of them.
@@ -199,14 +201,14 @@ class Guard:
         if not self._is_armed and self._alarm is not None:
             self._is_armed = True
             self._is_quick = any(lane.running for room in self._rooms for lane in room.lanes.values())
-            self._alarm.set(self._quantum if self._is_quick else _SLOW)
+            self._alarm.set(self._quantum if self._is_quick else _SLOW, _AT_WORST)
         if self._dead_man is not None and self._pulse is not None:
             self._dead_man.wind(self._pulse.began)
 
     def _quicken(self) -> None:
         if not self._is_quick and self._alarm is not None:
             self._is_armed = self._is_quick = True
-            self._alarm.set(self._quantum)
+            self._alarm.set(self._quantum, _AT_WORST)
 
     def _is_late(self) -> bool:
         return self._last_turn > LATE
@@ -240,7 +242,8 @@ class Guard:
             # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
             # sleep short, and its five seconds were over in a tenth of one.
             if self._next_ring:
-                self._alarm.set(self._next_ring)
+                with suppress(RecursionError):  # it rings again all the same, though not so soon
+                    self._alarm.set(self._next_ring, _AT_WORST)
         if self._is_at_call:
             self._is_at_call = False
             echo = self._alarm.echo()  # noqa: F841  (it rings when this function has returned)
