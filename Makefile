@@ -38,7 +38,7 @@ if test -n "$(2)" && $(MAKE) --no-print-directory VENV=.venv-$(1) PYTHON=$(2) .v
 then venvs="$$venvs .venv-$(1)"; else absent="$$absent $(1)"; fi;
 endef
 
-# The seconds are those after which a run counts as hung: `make test` allows 120 for each test.
+# The seconds are those after which a run counts as hung: `make test` allows 300 for each test.
 torture: $(VENV)/.has-test ## pre-empt a million times: GREENROOM_PREEMPTIONS=1000000
 	GREENROOM_PREEMPTIONS=$${GREENROOM_PREEMPTIONS:-1000000} $(VENV)/bin/python -m pytest -s \
 	    -o faulthandler_timeout=14400 tests/torture/test_torture.py $(ARGS)
