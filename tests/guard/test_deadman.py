@@ -1,7 +1,6 @@
 """The dead man's switch: what holds the loop is shown while it does, even if it never lets Python speak again."""
 
 import signal
-import sys
 
 import pytest
 
