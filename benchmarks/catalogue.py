@@ -69,13 +69,13 @@ ENQUEUE = Case(
             ours="store.rate",
             against="small rows, 1,000 a COMMIT.rate",
             unit=PER_SECOND,
-            bar=at_least(0.3, 0.5),
         ),
         Row(
             measure="task.enqueue, 100 greenlets",
             ours="greenroom.rate",
             against="small rows, 1,000 a COMMIT.rate",
             unit=PER_SECOND,
+            bar=at_least(0.3, 0.5),
         ),
         Row(
             measure="task.enqueue, 100 greenlets",
