@@ -201,7 +201,7 @@ class Guard:
         if not self._is_armed and self._alarm is not None:
             self._is_armed = True
             self._is_quick = any(lane.running for room in self._rooms for lane in room.lanes.values())
-            self._alarm.set(self._quantum if self._is_quick else _SLOW, _AT_WORST)
+            self._alarm.set(self._period, _AT_WORST)
         if self._dead_man is not None and self._pulse is not None:
             self._dead_man.wind(self._pulse.began)
 
@@ -209,6 +209,11 @@ class Guard:
         if not self._is_quick and self._alarm is not None:
             self._is_armed = self._is_quick = True
             self._alarm.set(self._quantum, _AT_WORST)
+
+    @property
+    def _period(self) -> float:
+        """Seconds from one ring of the alarm to the next."""
+        return self._quantum if self._is_quick else _SLOW
 
     def _is_late(self) -> bool:
         return self._last_turn > LATE
@@ -232,7 +237,7 @@ class Guard:
         if self._is_looking or self._alarm is None:
             return  # it rings while it is still being answered
         self._is_looking = True
-        echo, piece, self._next_ring = None, None, self._quantum if self._is_quick else _SLOW
+        echo, piece, self._next_ring = None, None, self._period
         try:
             piece = self._look(frame)
         except RecursionError:  # so deep down that there is no room to look around; it is no fault of the task's

@@ -19,7 +19,7 @@ _MODULES: tuple[Any, ...] = (sqlite3, sqlite3.dbapi2)
 _BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
 
 
-class Watched(sqlite3.Connection):
+class WatchedConnection(sqlite3.Connection):
     """What sqlite3.connect makes while transactions are watched. Unlike its base it can be referred to weakly."""
 
 
@@ -27,7 +27,7 @@ class Transactions:
     """Those of the connections that are made in this thread, while it watches."""
 
     def __init__(self) -> None:
-        self._makers: WeakKeyDictionary[Watched, ref[Any]] = WeakKeyDictionary()
+        self._makers: WeakKeyDictionary[WatchedConnection, ref[Any]] = WeakKeyDictionary()
         self._home = get_ident()
         self._connect: Any = None
 
@@ -56,7 +56,7 @@ class Transactions:
         if get_ident() != self._home or "factory" in kwargs or len(args) > _BEFORE_FACTORY:
             made: sqlite3.Connection = self._connect(*args, **kwargs)
             return made
-        watched: Watched = self._connect(*args, **kwargs, factory=Watched)
+        watched: WatchedConnection = self._connect(*args, **kwargs, factory=WatchedConnection)
         self._makers[watched] = ref(getcurrent())
         return watched
 
