@@ -135,6 +135,7 @@ class Guard:
         try:
             if self._alarm is None:
                 self._alarm = _make_alarm(self._ring, self._lapsed)
+                self._collects_garbage = self._is_resting = False
                 gc.callbacks.append(self._note_collection)
                 self._transactions.watch()
             self.why_off = None if wanted else "every room has preempt=False"
@@ -267,6 +268,8 @@ class Guard:
         now = time.perf_counter()
         if now - pulse.began >= self.monitor.threshold:
             self.monitor.blame(find_piece(frame))
+            if self._dead_man is not None:
+                self._dead_man.watch(now - pulse.began)
         if me is self._hub:
             return None
         if not self._is_quick:

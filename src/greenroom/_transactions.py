@@ -42,6 +42,7 @@ class Transactions:
         for module in _MODULES:
             if module.connect == self._make:
                 module.connect = self._connect
+        self._makers.clear()
 
     def is_within(self, greenlet: Any) -> bool:
         """Whether it has a transaction open, as far as that can be known."""

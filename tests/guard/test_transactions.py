@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from gevent import sleep, spawn
@@ -42,7 +43,8 @@ def test_tasks_that_write_to_one_file_do_not_lock_each_other_out(room, file):
     calls = [room.spawn(write, file, 3) for _ in range(4)]
     for call in calls:
         call.get(PATIENCE)
-    (count,) = sqlite3.connect(file).execute("SELECT count(*) FROM t").fetchone()
+    with closing(sqlite3.connect(file)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM t").fetchone()
     assert count == 4 * 3 * ROWS
 
 
@@ -92,12 +94,28 @@ def test_that_of_another_greenlet_does_not_matter(room, file):
     holding.join()
 
 
+def test_what_was_left_open_before_the_room_stopped_does_not_matter(room, file):
+    def compute():
+        before = room.preemption().count
+        ends = time.perf_counter() + 0.1
+        while time.perf_counter() < ends:
+            pass
+        return room.preemption().count - before
+
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        room.stop()
+        room.start()
+        assert room.spawn(compute).get(PATIENCE) > 5
+
+
 def test_connect_is_given_back(file):
     before = sqlite3.connect
     room = Greenroom("memory://")
     room.start()
     assert sqlite3.connect is not before
-    assert isinstance(sqlite3.connect(file), sqlite3.Connection)
+    with closing(sqlite3.connect(file)) as connection:
+        assert isinstance(connection, sqlite3.Connection)
     room.stop(0)
     assert sqlite3.connect is before
     assert sqlite3.dbapi2.connect is before
