@@ -72,6 +72,7 @@ class Job(NamedTuple):
     result: object = None
     progress: Progress | None = None
     note: str | None = None
+    crashes: int = 0
 
     @property
     def is_finished(self) -> bool:
@@ -90,6 +91,7 @@ class Job(NamedTuple):
             self.result,
             self.progress,  # where the attempt before came to, for those that go on from there
             None,
+            self.crashes,
         )
         return _new(Job, self[:11] + moving)
 
@@ -124,6 +126,7 @@ class Job(NamedTuple):
             value,
             self.progress,
             self.note,
+            self.crashes,
         )
         return _new(Job, self[:11] + moving)
 

@@ -107,7 +107,7 @@ def test_a_store_of_a_later_version_is_refused_and_left_alone(store, path):
     store.close()
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
-    with pytest.raises(NewerSchema, match="has schema 99, and this greenroom knows schemas up to 1: a later version"):
+    with pytest.raises(NewerSchema, match="has schema 99, and this greenroom knows schemas up to 2: a later version"):
         store.open()
     assert connection.execute("SELECT count(*) FROM worker").fetchone() == (0,)
     connection.close()

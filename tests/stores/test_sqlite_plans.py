@@ -37,7 +37,7 @@ def connection():
         pytest.param(sql("next_due"), ["SCAN job USING INDEX job_scheduled"], id="next_due"),
         pytest.param(sql("expired"), ["SCAN job USING INDEX job_running"], id="expired"),
         pytest.param(sql("bury"), ["SEARCH job USING INDEX job_running (worker=?)"], id="bury"),
-        pytest.param(of_rows("swap", 18), [BY_ID], id="swap"),
+        pytest.param(of_rows("swap", 19), [BY_ID], id="swap"),
         pytest.param(of_rows("finish", 5), [BY_ID], id="finish"),
         pytest.param(sql("find"), [BY_ID], id="find"),
         pytest.param(sql("prunable"), [BY_ID], id="prunable"),

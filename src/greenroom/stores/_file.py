@@ -12,7 +12,7 @@ from types import TracebackType
 from greenroom.errors import InvalidOption, NewerSchema, StoreUnavailable
 from greenroom.stores._rows import sql
 
-SCHEMA = 1
+SCHEMA = 2  # each version has its upgrade_N.sql, which makes it of the one before
 
 
 class FileLock:
@@ -82,15 +82,23 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date, inside the caller's transaction: it is done whole or not at all."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()
     if not tables:
-        for statement in sql("schema").split(";\n"):
-            connection.execute(statement)
+        _execute_all(connection, "schema")
         connection.execute("INSERT INTO meta (key, value) VALUES ('schema', ?)", (SCHEMA,))
+        return
     (found,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     if found > SCHEMA:
         raise NewerSchema(
             f"sqlite:///{path} has schema {found}, and this greenroom knows schemas up to {SCHEMA}: a later "
             "version wrote it. Upgrade greenroom here, or name another file."
         )
+    for version in range(found + 1, SCHEMA + 1):
+        _execute_all(connection, f"upgrade_{version}")
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (version,))
+
+
+def _execute_all(connection: sqlite3.Connection, file: str) -> None:
+    for statement in sql(file).split(";\n"):
+        connection.execute(statement)
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreUnavailable:

@@ -25,7 +25,7 @@ _CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)  # few sizes, so that the statement cach
 
 # What a new job holds behind its context, but for worker and start: not claimed, or claimed by whoever enqueues it.
 _FRESH_HEADS = ((Status.READY, 0, 0), (Status.RUNNING, 1, 1))
-_FRESH_TAIL = (None, (), None, None, None)
+_FRESH_TAIL = (None, (), None, None, None, 0)
 
 Row = tuple[Any, ...]
 
@@ -69,6 +69,7 @@ def is_finish(old: Job, new: Job) -> bool:
         and new.started_at == old.started_at
         and new.errors is old.errors
         and new.note is old.note
+        and new.crashes == old.crashes
     )
 
 
@@ -80,13 +81,13 @@ def to_finish(old: Job, new: Job) -> Row:
 def _moving(job: Job) -> Row:
     errors = json.dumps(job.errors) if job.errors else None
     progress = json.dumps(job.progress) if job.progress else None
-    return (*job[12:17], errors, job.result, progress, job.note)
+    return (*job[12:17], errors, job.result, progress, job.note, job.crashes)
 
 
 def to_job(row: Row) -> Job:
     errors = tuple(TaskError(*error) for error in json.loads(row[17])) if row[17] else ()
     progress = Progress(*json.loads(row[19])) if row[19] else None
-    return Job._make((*row[:11], _STATUSES[row[11]], *row[12:17], errors, row[18], progress, row[20]))
+    return Job._make((*row[:11], _STATUSES[row[11]], *row[12:17], errors, row[18], progress, row[20], row[21]))
 
 
 def count_statuses(by_state: dict[int, int]) -> dict[Status, int]:
@@ -114,10 +115,10 @@ def marks(columns: int) -> str:
 
 
 # Statements of many rows: the file, and what one of its rows looks like.
-INSERT = ("insert", marks(21))
+INSERT = ("insert", marks(22))
 INSERT_FRESH = ("insert_fresh", marks(6))
 FINISH = ("finish", marks(5))
-SWAP = ("swap", marks(18))
+SWAP = ("swap", marks(19))
 
 
 def chunks(rows: list[Row]) -> list[list[Row]]:

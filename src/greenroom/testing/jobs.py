@@ -46,6 +46,7 @@ def a_finished_job(**changes: Any) -> Job:
         result='{"sent": true}',
         progress=Progress(2.5, 10.0, "rows"),
         note="as asked",
+        crashes=1,
     )
     return job._replace(**changes)
 

@@ -1,4 +1,5 @@
--- The greenroom store, version 1. Below each index stands the query that needs it.
+-- The greenroom store, version 2, for new files; upgrade_2.sql brings older ones to the same. Below each index
+-- stands the query that needs it.
 
 CREATE TABLE meta (
     key    TEXT PRIMARY KEY,
@@ -28,7 +29,7 @@ CREATE TABLE job (
     expires_at   INTEGER,
     enqueued_at  INTEGER NOT NULL,
     context      TEXT,
-    state        INTEGER NOT NULL,          -- 0 ready, 1 ready later, 2 running, 3 successful, 4 failed, 5 cancelled
+    state        INTEGER NOT NULL,          -- see _rows: -1 suspect, 0 ready, 1 ready later, 2 running, 3.. finished
     attempt      INTEGER NOT NULL,
     version      INTEGER NOT NULL,
     worker       INTEGER,
@@ -37,7 +38,8 @@ CREATE TABLE job (
     errors       TEXT,
     result       TEXT,
     progress     TEXT,
-    note         TEXT
+    note         TEXT,
+    crashes      INTEGER NOT NULL DEFAULT 0
 );
 
 -- The indexes are partial: full ones cost 30 %. What is due later stands apart from what is ready, so that a
@@ -48,3 +50,5 @@ CREATE INDEX job_scheduled ON job (run_after) WHERE state = 1;
 -- promote, next_due
 CREATE INDEX job_running ON job (worker) WHERE state = 2;
 -- expired
+CREATE INDEX job_crashed ON job (state, run_after, id) WHERE crashes > 0;
+-- claim_suspect, next_suspect, find_crashed

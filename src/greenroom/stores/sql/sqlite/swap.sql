@@ -2,7 +2,7 @@
 WITH new (
     id, old_version,
     queue_name, lane, priority, max_attempts, run_after, expires_at,
-    state, attempt, version, worker, started_at, finished_at, errors, result, progress, note
+    state, attempt, version, worker, started_at, finished_at, errors, result, progress, note, crashes
 ) AS (
     VALUES {rows}
 )
@@ -22,7 +22,8 @@ SET queue_name = new.queue_name,
     errors = new.errors,
     result = new.result,
     progress = new.progress,
-    note = new.note
+    note = new.note,
+    crashes = new.crashes
 FROM new
 WHERE job.id = new.id
     AND job.version = new.old_version

@@ -1,0 +1,5 @@
+-- From version 1 to version 2: what schema.sql has come to say since. A column comes last, as the job's field does.
+
+ALTER TABLE job ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+
+CREATE INDEX job_crashed ON job (state, run_after, id) WHERE crashes > 0;
