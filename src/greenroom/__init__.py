@@ -30,6 +30,7 @@ from greenroom.lanes import LaneState, Processes
 from greenroom.monitor import Blocker, Lag, Monitor, Preemption
 from greenroom.outcome import TaskError
 from greenroom.result import TaskResult
+from greenroom.schedule import Schedule, cron, every
 from greenroom.signals import loop_blocked, task_enqueued, task_finished, task_retried, task_started
 from greenroom.task import Prepared, Task
 from greenroom.track import checkpoint, track
@@ -60,6 +61,7 @@ __all__ = [
     "Progress",
     "ResultError",
     "Retry",
+    "Schedule",
     "Snooze",
     "Status",
     "StoreError",
@@ -74,6 +76,8 @@ __all__ = [
     "baggage",
     "checkpoint",
     "constant",
+    "cron",
+    "every",
     "exponential",
     "linear",
     "loop_blocked",

@@ -18,6 +18,7 @@ from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
 from greenroom.stores._file import FileLock, connect, explain, migrate
 from greenroom.stores._incarnation import Incarnation, forget, is_over
+from greenroom.stores._marks import move
 from greenroom.stores._rows import (
     FINISH,
     INSERT,
@@ -33,7 +34,7 @@ from greenroom.stores._rows import (
     to_job,
     to_swap,
 )
-from greenroom.stores.base import LEASE, Claim, Claimed
+from greenroom.stores.base import LEASE, Claim, Claimed, Tick
 
 T = TypeVar("T")
 Change = tuple[Job, Job]  # old, new
@@ -173,6 +174,12 @@ class Ledger:
             if worker not in held and connection.execute(sql("bury"), {"worker": worker}).rowcount:
                 forget(self._folder, name)
         return jobs
+
+    def tick(self, ticks: Sequence[Tick]) -> list[bool]:
+        connection = self._connected()
+        moved, jobs = move(connection, ticks)
+        self._insert(connection, [Add(jobs)])
+        return moved
 
     def delete(self, ids: list[int], before: int) -> int:
         return self._connected().execute(sql("prune"), {"ids": json.dumps(ids), "before": before}).rowcount

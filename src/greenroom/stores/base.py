@@ -42,6 +42,27 @@ class Claimed(NamedTuple):
     next_due: int | None
 
 
+class Mark(NamedTuple):
+    """Where a schedule stands. But for its name, nothing in it means anything to a store.
+
+    `slot` is the one that was enqueued last (None: none yet), `course` all that have been dealt with, and
+    `definition` what the schedule is.
+    """
+
+    name: str
+    slot: int | None
+    course: str
+    definition: str
+
+
+class Tick(NamedTuple):
+    """A mark to put in the place of another, and the jobs that come with it. No `old` adds it, no `new` drops it."""
+
+    old: Mark | None
+    new: Mark | None
+    jobs: Sequence[Job] = ()
+
+
 class Page(NamedTuple):
     """Some jobs, newest first. Give `next` as `before` for the page after it; None on the last."""
 
@@ -80,6 +101,15 @@ class Store(Protocol):
 
     def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
         """As many swaps, in one transaction; say of each whether it was made."""
+
+    def tick(self, ticks: Sequence[Tick]) -> list[bool]:
+        """Make each of them, with its jobs, if the stored mark is still `old`; say of each whether it was made.
+
+        All in one transaction, in order: of several processes that have the same tick to make, one does.
+        """
+
+    def marks(self) -> list[Mark]:
+        """All marks, by name."""
 
     def renew(self, until: int) -> None:
         """Hold the lease until then."""

@@ -13,7 +13,7 @@ from greenroom._native import RLock
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import Job, Status
-from greenroom.stores.base import LEASE, Claim, Claimed, Page
+from greenroom.stores.base import LEASE, Claim, Claimed, Mark, Page, Tick
 
 _Entry = tuple[int, int, int]  # what it is sorted by, id, version
 
@@ -27,6 +27,7 @@ class _Shelf:
     scheduled: list[_Entry] = field(default_factory=list)  # heap, by run_after
     finished: OrderedDict[int, None] = field(default_factory=OrderedDict)  # ids, the latest to finish last
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    marks: dict[str, Mark] = field(default_factory=dict)
     leases: dict[int, int] = field(default_factory=dict)  # worker: until
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     # A native lock, whatever is patched: no greenlet switches while one is held.
@@ -104,6 +105,20 @@ class MemoryStore:
     def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
         with self._shelf.lock:
             return [self.swap(old, new) for old, new in changes]
+
+    def tick(self, ticks: Sequence[Tick]) -> list[bool]:
+        shelf = self._shelf
+        with shelf.lock:
+            self._fence()
+            marks = dict(shelf.marks)
+            moved = [_is_moved(marks, tick) for tick in ticks]
+            self.add([job for tick, is_moved in zip(ticks, moved, strict=True) if is_moved for job in tick.jobs])
+            shelf.marks = marks  # not before the jobs are stored: both, or neither
+            return moved
+
+    def marks(self) -> list[Mark]:
+        self._check_open()
+        return sorted(self._shelf.marks.values())
 
     def renew(self, until: int) -> None:
         with self._shelf.lock:
@@ -231,3 +246,14 @@ class MemoryStore:
             shelf.counts[Status.READY] -= 1
             shelf.counts[Status.RUNNING] += 1
             yield claimed
+
+
+def _is_moved(marks: dict[str, Mark], tick: Tick) -> bool:
+    match tick:
+        case Tick(old, Mark(name) as new) if marks.get(name) == old:
+            marks[name] = new
+        case Tick(Mark(name) as old, None) if marks.get(name) == old:
+            del marks[name]
+        case _:
+            return False
+    return True

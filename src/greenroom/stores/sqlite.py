@@ -24,7 +24,7 @@ from greenroom.stores._desk import Desk, Request
 from greenroom.stores._file import connect, explain, prepare, unwritable
 from greenroom.stores._ledger import RENEW, Add, Call, Ledger, Swap
 from greenroom.stores._rows import READY, SCHEDULED, STATES, Row, count_statuses, sql, to_job
-from greenroom.stores.base import Claim, Claimed, Page
+from greenroom.stores.base import Claim, Claimed, Mark, Page, Tick
 
 Durability = Literal["disk", "process"]
 T = TypeVar("T")
@@ -134,6 +134,13 @@ class SqliteStore:
 
     def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
         return self._write(Swap(changes)) if changes else []
+
+    def tick(self, ticks: Sequence[Tick]) -> list[bool]:
+        ledger = self._open_ledger()
+        return self._write(Call(lambda: ledger.tick(ticks)))
+
+    def marks(self) -> list[Mark]:
+        return [Mark(*row) for row in self._read("SELECT name, slot, course, definition FROM schedule ORDER BY name")]
 
     def renew(self, until: int) -> None:
         ledger = self._open_ledger()

@@ -17,7 +17,8 @@ from greenroom.testing._leasing import Leasing
 from greenroom.testing._looking import Looking
 from greenroom.testing._opening import Opening
 from greenroom.testing._swapping import Swapping
+from greenroom.testing._ticking import Ticking
 
 
-class StoreSuite(Opening, Adding, Claiming, Swapping, Leasing, Looking):
+class StoreSuite(Opening, Adding, Claiming, Swapping, Leasing, Looking, Ticking):
     """Judges a store by its behaviour. A subclass gives the fixture `make_store`."""
