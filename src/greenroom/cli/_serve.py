@@ -1,0 +1,61 @@
+"""`greenroom serve app:app`: the options of the server."""
+
+from __future__ import annotations
+
+import argparse
+
+from greenroom.server import Refusal, Wanted, serve
+
+HELP = "serve a WSGI app, and run its tasks in the same process"
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to end."""
+    return serve(_wanted(options))
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument("app", metavar="MODULE:APP", help="app:app, pkg.web:site.app or pkg.web:create_app()")
+    parser.add_argument(
+        "--bind",
+        metavar="ADDRESS",
+        default="127.0.0.1:8888",
+        help="host:port, [::1]:port or unix:/path (%(default)s)",
+    )
+    parser.add_argument("--workers", type=int, metavar="N", default=1, help="processes: only 1 is possible yet")
+    parser.add_argument(
+        "--drain",
+        type=float,
+        metavar="SECONDS",
+        default=30.0,
+        help="how long requests and tasks may go on after SIGTERM or SIGINT (%(default)g)",
+    )
+    parser.add_argument("--room", metavar="MODULE:ROOM", help="where the Greenroom is (found in the app's module)")
+    parser.add_argument("--no-healthz", action="store_true", help="leave /healthz to the app")
+    parser.add_argument(
+        "--access-log",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="log a line for each request",
+    )
+    parser.add_argument("--log-level", choices=_LEVELS, help="how much is logged (info, unless the app says)")
+
+
+def _wanted(options: argparse.Namespace) -> Wanted:
+    if options.workers != 1:
+        raise Refusal(
+            f"--workers {options.workers} is not possible yet: the app has one process. Leave --workers out."
+        )
+    if not 0 <= options.drain < float("inf"):
+        raise Refusal(f"--drain {options.drain:g} is no length of time: give seconds, 0 or more.")
+    return Wanted(
+        app=options.app,
+        room=options.room,
+        bind=options.bind,
+        drain=options.drain,
+        healthz=not options.no_healthz,
+        access_log=options.access_log,
+        log_level=options.log_level,
+    )
