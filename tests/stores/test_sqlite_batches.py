@@ -59,7 +59,7 @@ def answer_of(verb, *args):
 
 def test_a_batch_is_one_commit(store):
     said = []
-    connection = store._ledger._connection
+    connection = store._ledger._keeper.connection()
     store._writer.run(lambda: connection.set_trace_callback(said.append))
     jobs = [a_job() for _ in range(100)]
     in_one_batch(store, *[(store.add, [job]) for job in jobs])

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from greenroom.clock import Clock
-from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
+from greenroom.errors import LeaseLost, StoreError, StoreFull, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
-from greenroom.stores._file import FileLock, connect, explain, migrate
+from greenroom.stores._file import migrate
 from greenroom.stores._incarnation import Incarnation, forget, is_over
+from greenroom.stores._keeper import FAULTS, Keeper
 from greenroom.stores._marks import move
+from greenroom.stores._place import Place
 from greenroom.stores._rows import (
     FINISH,
     INSERT,
@@ -37,6 +39,7 @@ from greenroom.stores._rows import (
 from greenroom.stores.base import LEASE, Claim, Claimed, Tick
 
 T = TypeVar("T")
+log = logging.getLogger("greenroom.store")
 Change = tuple[Job, Job]  # old, new
 RENEW = LEASE // 3
 
@@ -55,12 +58,16 @@ _UNSTORABLE = (
 class Add(Request[None]):
     """New jobs to write."""
 
+    needs_room = True
+
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs
 
 
 class Swap(Request[list[bool]]):
     """Versions of jobs to put in the place of others."""
+
+    needs_room = False
 
     def __init__(self, changes: Sequence[Change]) -> None:
         self.changes = changes
@@ -72,8 +79,9 @@ class Call(Request[T]):
     # A claim keeps slots reserved until it is answered, and those who enqueue next would find none free.
     is_urgent = True
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    def __init__(self, work: Callable[[], T], *, needs_room: bool = False) -> None:
         self.work = work
+        self.needs_room = needs_room
 
 
 class Ledger:
@@ -82,67 +90,78 @@ class Ledger:
     def __init__(self, path: Path, *, durability: str, clock: Clock) -> None:
         self.worker = 0
         self._path = path
-        self._durability = durability
         self._clock = clock
         self._folder = path.with_name(path.name + ".workers")
-        self._lock = FileLock(path.with_name(path.name + ".lock"))
+        self._keeper = Keeper(path, durability=durability)
         try:
             self._life = Incarnation(self._folder)
         except OSError:
-            self._lock.close()
+            self._keeper.close()
             raise
         self._renewed_at = 0
-        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def trouble(self) -> StoreUnavailable | None:
+        """What is wrong just now. May be asked from any thread."""
+        return self._keeper.trouble
+
+    @property
+    def place(self) -> Place:
+        """Where the file is."""
+        return self._keeper.place
 
     def serve(self, batch: list[Request[Any]]) -> None:
         """One transaction for the whole batch. If a request spoils it, each is tried by itself."""
+        if (reason := self._keeper.no_room()) is not None:
+            batch = _without_new(batch, reason)
         try:
-            self._transact(batch)
+            if batch:
+                self._transact(batch)
+                self._keeper.is_well()
         except _UNSTORABLE as error:
             if len(batch) > 1:
                 for request in batch:
                     self.serve([request])
             else:
                 batch[0].error = _unstorable(error, batch[0])
-        except sqlite3.Error as error:
-            _refuse(batch, explain(error, self._path))
         except LeaseLost as error:
             # Every one of them: they were all asked in the name of the worker that is no more.
             _refuse(batch, error)
+        except FAULTS as error:
+            fault = self._keeper.fault(error)
+            if isinstance(fault, StoreFull) and self._keeper.make_room():
+                batch = _without_new(batch, fault)
+                self.serve(batch)
+            else:
+                _refuse(batch, fault)
 
-    def renew_in_time(self) -> None:
-        """Renew the lease when a third of it has gone by."""
-        now = self._clock.now()
-        if self.worker and now - self._renewed_at >= RENEW:
-            # No fence here: that the lease was lost is for those to hear who ask for something.
-            with self._lock:
-                self.renew(now + LEASE)
+    def look_after(self) -> None:
+        """Renew the lease when a third of it has gone by, and see each second whether all is well."""
+        if self.worker:
+            if self._clock.now() - self._renewed_at >= RENEW:
+                with self._keeper.trying():
+                    self._renew_now()
+            self._keeper.look(self._renew_now)
 
     def open(self) -> None:
         """Connect, bring the schema up to date, and register."""
         try:
-            with self._lock:  # two that turn a new file to WAL at the same time find it locked, and do not wait
-                self._connection = connect(self._path, durability=self._durability)
-            with self._transaction() as connection:
-                migrate(connection, self._path)
-                self._register()
-        except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            self._keeper.open(self._prepare)
+        except FAULTS as error:
+            raise self._keeper.fault(error) from error
 
     def close(self) -> None:
         """Leave, so that whatever still runs under this worker is expired at once."""
         try:
-            if self._connection is not None and self.worker:
-                with self._lock:
-                    self._connection.execute("DELETE FROM worker WHERE id = ?", (self.worker,))
-        except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            if self.worker:
+                with self._keeper.lock:
+                    self._connected().execute("DELETE FROM worker WHERE id = ?", (self.worker,))
+        except FAULTS as error:
+            # Its liveness file says so too.
+            log.warning("worker %s leaves without a word: %s", self.worker, self._keeper.fault(error))
         finally:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._keeper.close()
             self._life.end()
-            self._lock.close()
             self.worker = 0
 
     def claim(self, claim: Claim) -> Claimed:
@@ -188,25 +207,21 @@ class Ledger:
         asked: dict[type, list[Any]] = {Add: [], Swap: [], Call: []}
         for request in batch:
             asked[type(request)].append(request)
-        with self._transaction() as connection:
+        with self._keeper.transaction() as connection:
             self._fence(connection)
             self._insert(connection, asked[Add])
             self._swap(connection, asked[Swap])
             for call in asked[Call]:
                 call.answer = call.work()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connected()
-        with self._lock:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # SQLite has rolled back by itself when the disk is full
-                    connection.execute("ROLLBACK")
-                raise
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        migrate(connection, self._path)
+        self._register()
+
+    def _renew_now(self) -> None:
+        # No fence here: that the lease was lost is for those to hear who ask for something.
+        with self._keeper.lock:
+            self.renew(self._clock.now() + LEASE)
 
     def _fence(self, connection: sqlite3.Connection) -> None:
         if connection.execute("SELECT 1 FROM worker WHERE id = ?", (self.worker,)).fetchone():
@@ -284,9 +299,7 @@ class Ledger:
         return done
 
     def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StoreUnavailable(f"sqlite:///{self._path} is closed: nothing can be stored any more.")
-        return self._connection
+        return self._keeper.connection()
 
 
 def _in_chunks(form: tuple[str, str], rows: list[Row], shared: Row = ()) -> Iterator[tuple[str, list[Any]]]:
@@ -313,6 +326,13 @@ def _without_twins(requests: list[Swap]) -> list[list[tuple[Swap, Job, Job]]]:
 def _refuse(batch: list[Request[Any]], error: StoreError) -> None:
     for request in batch:
         request.error = error
+
+
+def _without_new(batch: list[Request[Any]], error: StoreUnavailable) -> list[Any]:
+    """Refuse what would bring new work, and give the rest."""
+    requests: list[Any] = batch
+    _refuse([request for request in requests if request.needs_room], error)
+    return [request for request in requests if not request.needs_room]
 
 
 def _unstorable(error: Exception, request: Request[Any]) -> StoreError:

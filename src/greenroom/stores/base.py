@@ -81,6 +81,10 @@ class Store(Protocol):
     def worker(self) -> int:
         """The number of this worker: from 1, never given twice in the life of the store."""
 
+    @property
+    def trouble(self) -> str | None:
+        """What keeps it from its work just now, if anything. Never waits, and may be asked from any thread."""
+
     def open(self) -> None:
         """Make ready for use, and register as a worker. Twice is once."""
 

@@ -38,6 +38,7 @@ class MemoryStore:
     """Keeps the jobs of one process; of those finished, the latest `keep`."""
 
     url = "memory://"
+    trouble: str | None = None  # memory has none
 
     def __init__(self, *, clock: Clock | None = None, keep: int = 10_000) -> None:
         self._clock = clock or SystemClock()

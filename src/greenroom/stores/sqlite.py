@@ -21,8 +21,11 @@ from greenroom.clock import SECOND, Clock, SystemClock
 from greenroom.errors import InvalidOption, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Desk, Request
-from greenroom.stores._file import connect, explain, prepare, unwritable
-from greenroom.stores._ledger import RENEW, Add, Call, Ledger, Swap
+from greenroom.stores._fault import fault_of, spoils
+from greenroom.stores._file import connect, prepare, unwritable
+from greenroom.stores._keeper import FAULTS, LOOK
+from greenroom.stores._ledger import Add, Call, Ledger, Swap
+from greenroom.stores._place import Place
 from greenroom.stores._rows import READY, SCHEDULED, STATES, Row, count_statuses, sql, to_job
 from greenroom.stores.base import Claim, Claimed, Mark, Page, Tick
 
@@ -44,23 +47,35 @@ class _Query(Request[list[Row]]):
 class _Reader:
     """A connection that only reads. All of it runs on the one native reader thread."""
 
-    def __init__(self, path: Path, durability: Durability) -> None:
+    def __init__(self, path: Path, place: Place, durability: Durability) -> None:
         self._path = path
+        self._place = place
         self._durability = durability
         self._connection: sqlite3.Connection | None = None
 
     def serve(self, queries: list[_Query]) -> None:
-        if self._connection is None:
-            self._connection = connect(self._path, durability=self._durability, read_only=True)
         for query in queries:
             try:
-                query.answer = self._connection.execute(query.statement, query.values).fetchall()
-            except sqlite3.Error as error:
-                query.error = explain(error, self._path)
+                query.answer = self._connected().execute(query.statement, query.values).fetchall()
+            except FAULTS as error:
+                query.error = fault_of(error, self._path)
+                if spoils(error):
+                    self.close()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = connect(self._path, durability=self._durability, read_only=True)
+            try:
+                self._place.confirm()  # else it may be the file that somebody has put in the place of ours
+            except BaseException:
+                self.close()
+                raise
+        return self._connection
 
 
 class SqliteStore:
@@ -78,7 +93,7 @@ class SqliteStore:
                 f'durability={durability!r} is not known: use "disk" (survives power loss) or "process" '
                 "(survives the death of the process)."
             )
-        self._path = Path(path).absolute()
+        self._path = Path(path).resolve()  # one lock for one file, by whatever name it is reached
         self._durability = durability
         self._clock = clock or SystemClock()
         self._ledger: Ledger | None = None
@@ -91,6 +106,11 @@ class SqliteStore:
     def worker(self) -> int:
         return self._ledger.worker if self._ledger else 0
 
+    @property
+    def trouble(self) -> str | None:
+        trouble = self._ledger and self._ledger.trouble
+        return str(trouble) if trouble else None
+
     def open(self) -> None:
         if self._ledger is not None:
             return
@@ -99,8 +119,8 @@ class SqliteStore:
             self._ledger = ledger = Ledger(self._path, durability=self._durability, clock=self._clock)
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.renew_in_time, tick=RENEW / SECOND)
-        self._reading = reading = _Reader(self._path, self._durability)
+        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.look_after, tick=LOOK)
+        self._reading = reading = _Reader(self._path, ledger.place, self._durability)
         self._reader = Desk(reading.serve, name=self.url)
         try:
             self._writer.run(ledger.open)
@@ -126,7 +146,7 @@ class SqliteStore:
 
     def claim(self, claim: Claim) -> Claimed:
         ledger = self._open_ledger()
-        return self._write(Call(lambda: ledger.claim(claim)))
+        return self._write(Call(lambda: ledger.claim(claim), needs_room=True))
 
     def swap(self, old: Job, new: Job) -> bool:
         (is_swapped,) = self.swap_all([(old, new)])
