@@ -134,6 +134,10 @@ class Attempt:
         if self.outcome is None:  # else it was given up long ago
             self.outcome = outcome
 
+    def is_of(self, stored: Job) -> bool:
+        """Whether this is the attempt that the stored job says is under way."""
+        return stored.worker == self.job.worker and stored.attempt == self.job.attempt
+
     def job_after(self, job: Job, now: int) -> Job:
         """What its outcome makes of the job."""
         assert self.outcome is not None, "run() comes first"  # noqa: S101

@@ -23,7 +23,7 @@ from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane
 from greenroom.outcome import Cancelled, Released
-from greenroom.stores.base import Claim, Store
+from greenroom.stores.base import Claim, News, Store
 
 log = logging.getLogger("greenroom")
 
@@ -94,6 +94,14 @@ class Runner:
         self._look_everywhere()
         self.service.wake()
 
+    def heard(self, news: News) -> None:
+        """Note what other workers have done. Waits for nothing."""
+        if news.due is not None:
+            self._fall_due(news.due)
+        mine = self.attempts.keys() if news.changed is None else news.changed & self.attempts.keys()
+        if mine:
+            spawn(self._heed, [*mine])
+
     def has_backlog(self) -> bool:
         """Whether ready jobs may be waiting in the store, to be run here."""
         return self.is_running and bool(self._backlog)
@@ -134,17 +142,21 @@ class Runner:
             self._store.swap(attempt.job, attempt.job.after(attempt.told or Released(now), now))
 
     def cancel(self, job: Job, reason: str) -> bool:
-        """Call a job off: at once if it waits, at its next chance to end if it runs here."""
-        attempt = self.attempts.get(job.id)
-        if attempt is not None:
-            attempt.stop(Cancelled(reason))
-            return attempt.outcome is None
-        if job.status is not Status.READY:
-            return False
-        new = job.after(Cancelled(reason), self.clock.now())
-        if swapped := self._store.swap(job, new):
-            self._settled(new)
-        return swapped
+        """Call a job off: at once if it waits, at its next chance to end if it runs, wherever that is."""
+        now: Job | None = job
+        while now is not None and not now.is_finished:
+            attempt = self.attempts.get(job.id)
+            if attempt is not None:
+                attempt.stop(Cancelled(reason))
+                return attempt.outcome is None
+            is_waiting = now.status is Status.READY
+            new = now.after(Cancelled(reason), self.clock.now()) if is_waiting else now.call_off(reason)
+            if self._store.swap(now, new):
+                if is_waiting:
+                    self._settled(new)
+                return True
+            now = self._store.get(job.id)  # it has been claimed, or has told of its progress
+        return False
 
     def again(self, job: Job) -> Job | None:
         """Make a finished job ready once more; None if it was changed meanwhile."""
@@ -176,6 +188,15 @@ class Runner:
     def _save_soon(self, attempt: Attempt) -> None:
         if self.attempts.get(attempt.job.id) is attempt:  # else it has ended, or goes on though it was given back
             spawn(self.save, attempt)
+
+    def _heed(self, ids: list[int]) -> None:
+        """End those that were called off in another process."""
+        for job_id in ids:
+            attempt, stored = self.attempts.get(job_id), self._store.get(job_id)
+            if attempt is None or stored is None or stored.called_off is None or not attempt.is_of(stored):
+                continue
+            attempt.job = stored
+            attempt.stop(Cancelled(stored.called_off))
 
     def _can_take(self, job: Job) -> bool:
         return (
@@ -221,13 +242,18 @@ class Runner:
     def _notice(self, jobs: Iterable[Job]) -> None:
         now = self.clock.now()
         for job in jobs:
-            if job.run_after <= now:
-                if job.lane not in self._backlog:  # else it is known that there is work, and only slots are awaited
-                    self._backlog.add(job.lane)
-                    self.service.wake()
-            elif self._next_due is None or job.run_after < self._next_due:
-                self._next_due = job.run_after
+            if job.run_after > now:
+                self._fall_due(job.run_after)
+            elif job.lane not in self._backlog:  # else it is known that there is work, and only slots are awaited
+                self._backlog.add(job.lane)
                 self.service.wake()
+
+    def _fall_due(self, moment: int) -> None:
+        if moment <= self.clock.now():
+            self.wake()
+        elif self._next_due is None or moment < self._next_due:
+            self._next_due = moment
+            self.service.wake()
 
     def _turn(self) -> float | None:
         now = self.clock.now()
@@ -345,8 +371,7 @@ class Runner:
     def _reconsider(self, attempt: Attempt) -> None:
         """The job was changed meanwhile: by us, and its outcome still counts, or by another worker."""
         stored = self._store.get(attempt.job.id)
-        job = attempt.job
-        if stored is None or stored.worker != job.worker or stored.attempt != job.attempt:
+        if stored is None or not attempt.is_of(stored):
             self._drop([attempt], "it was given to another worker meanwhile")
         else:
             attempt.job = stored

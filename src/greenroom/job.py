@@ -1,6 +1,6 @@
 """A job: one request to run a task, as frozen data.
 
-The whole state machine is three pure methods: `claimed`, `after` and `again`. Stores never decide;
+The whole state machine is four pure methods: `claimed`, `after`, `call_off` and `again`. Stores never decide;
 they compare `version` and swap.
 
     READY ──claimed──> RUNNING ──after──> SUCCESSFUL | FAILED | CANCELLED
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded, TaskError
 
 ERRORS_KEPT = 20
+_CALLED_OFF = "to be cancelled: "
 
 # On every job's path, and so without the checks of `_replace`, which takes 4 times as long.
 _new: Callable[[type[Job], tuple[Any, ...]], Job] = tuple.__new__
@@ -78,6 +79,13 @@ class Job(NamedTuple):
     def is_finished(self) -> bool:
         return self.status is not _READY and self.status is not _RUNNING
 
+    @property
+    def called_off(self) -> str | None:
+        """Why whoever runs it is to end it, if so."""
+        if self.status is not _RUNNING or self.note is None or not self.note.startswith(_CALLED_OFF):
+            return None
+        return self.note.removeprefix(_CALLED_OFF)
+
     def claimed(self, worker: int, now: int) -> Job:
         """Taken by a worker: one more attempt begins, when it is due."""
         moving = (
@@ -100,6 +108,8 @@ class Job(NamedTuple):
         match outcome:
             case Succeeded(value):
                 return self._succeeded(value, now)
+            case Retried() | Released() if self.called_off is not None:
+                return self._finished(Status.CANCELLED, now, note=self.called_off)
             case Retried(run_after, error) if self.attempt < self.max_attempts:
                 return self._ready(run_after, errors=self._errors_with(error))
             case Retried(_, error) | Failed(error):
@@ -108,6 +118,10 @@ class Job(NamedTuple):
                 return self._finished(Status.CANCELLED, now, note=reason)
             case Released(run_after, note):
                 return self._ready(run_after, attempt=max(0, self.attempt - 1), note=note)
+
+    def call_off(self, reason: str) -> Job:
+        """A running job that whoever runs it is to end: from here on it is not tried again."""
+        return self._replace(version=self.version + 1, note=_CALLED_OFF + reason)
 
     def again(self, now: int) -> Job:
         """A finished job made ready once more, with one attempt added to its allowance."""

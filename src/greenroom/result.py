@@ -138,7 +138,7 @@ class TaskResult(Generic[T]):
     def wait(self, timeout: float | None = None) -> TaskResult[T]:
         """Wait until it has finished, up to `timeout` seconds (None: for ever). Raises WaitTimeout.
 
-        Woken, not polled, when it finishes in this process; looked at each second if it runs in another.
+        Woken, not polled, whichever process it finishes in.
         """
         if not self._job.is_finished:
             self._job = self._side.wait_for(self._job.id, timeout)
@@ -149,7 +149,10 @@ class TaskResult(Generic[T]):
         return self
 
     def cancel(self, reason: str = "cancelled") -> bool:
-        """Call it off; say whether that will have an effect. What runs is ended when it next waits."""
+        """Call it off, wherever it is; say whether that will have an effect. What runs is ended when it next waits.
+
+        What comes to its own end before it is told of it has succeeded, or failed, all the same.
+        """
         return self._side.cancel(self._job.id, reason)
 
     def retry(self) -> bool:

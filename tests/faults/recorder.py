@@ -1,8 +1,8 @@
 """The recorder: a history kept outside of what is tested, for `checker` to judge.
 
 Each moment is one line, written with one `os.write` to a file opened O_APPEND: it is there whole, in the order in
-which the processes wrote, even if the writer is killed a microsecond later. Whoever enqueues gives each call a key, and
-the task is given it too, so that a run is known for what asked for it before any id is.
+which the processes wrote, even if the writer is killed a microsecond later. Whoever enqueues gives each call a key,
+and the task is given it too, so that a run is known for what asked for it before any id is.
 
     recorder = Recorder(path)
     with recorder.enqueueing(key) as acknowledge:       # call ... ack, or refused when it raises
@@ -13,8 +13,8 @@ the task is given it too, so that a run is known for what asked for it before an
             return run.value                            # which run it was: the checker holds it against the history
 
 Besides: `rolled_back` (it must never run), `recorded` (an outcome was), `slot` (of a schedule, in the task), `kill`
-(just before a process is killed), `frozen` (just before it is stopped for longer than its lease), `drained` (just before
-it is told to stop), `request`, `window` (around what may fail), `census`.
+(just before a process is killed), `frozen` (just before it is stopped for longer than its lease), `drained` (just
+before it is told to stop), `request`, `window` (around what may fail), `census`.
 """
 
 import gc

@@ -41,7 +41,7 @@ def test_only_its_owner_can_read_what_is_stored(store, path):
         assert mode(path.with_name(path.name + suffix)) == 0o600
     folder = path.with_name(path.name + ".workers")
     assert mode(folder) == 0o700
-    assert [mode(file) for file in folder.iterdir()] == [0o600]
+    assert {mode(file) for file in folder.iterdir()} == {0o600}
 
 
 def test_when_it_is_closed_nothing_but_the_database_and_what_belongs_to_it_is_left(store, path):

@@ -1,4 +1,4 @@
-"""The state machine: three pure methods, and what holds whatever is done with them."""
+"""The state machine: four pure methods, and what holds whatever is done with them."""
 
 import pytest
 from hypothesis import given
@@ -205,3 +205,22 @@ def test_claiming_and_succeeding_by_the_short_way_are_what_replace_would_make():
     assert claimed.after(Succeeded("1"), LATER + 1) == claimed._replace(
         status=Status.SUCCESSFUL, version=claimed.version + 1, worker=None, finished_at=LATER + 1, result="1"
     )
+
+
+def test_a_job_that_is_called_off_is_not_tried_again():
+    job = running(1).call_off("no need")
+    assert (job.status, job.called_off, job.version) == (Status.RUNNING, "no need", running(1).version + 1)
+    for outcome in (Retried(LATER, ERROR), Released(LATER)):
+        ended = job.after(outcome, LATER)
+        assert (ended.status, ended.note, ended.finished_at) == (Status.CANCELLED, "no need", LATER)
+
+
+def test_a_job_that_has_ended_before_it_knew_that_it_was_called_off_has_ended():
+    job = running(1).call_off("no need")
+    assert job.after(Succeeded("1"), LATER).status is Status.SUCCESSFUL
+    assert job.after(Failed(ERROR), LATER).status is Status.FAILED
+
+
+def test_only_what_runs_is_called_off():
+    assert running(1).called_off is None
+    assert a_job(note="to be cancelled: once").called_off is None

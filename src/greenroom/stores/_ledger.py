@@ -8,7 +8,7 @@ import os
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from greenroom.stores._file import migrate
 from greenroom.stores._incarnation import Incarnation, forget, is_over
 from greenroom.stores._keeper import FAULTS, Keeper
 from greenroom.stores._marks import move
+from greenroom.stores._news import news_of
 from greenroom.stores._place import Place
 from greenroom.stores._rows import (
     FINISH,
@@ -36,7 +37,8 @@ from greenroom.stores._rows import (
     to_job,
     to_swap,
 )
-from greenroom.stores.base import LEASE, Claim, Claimed, Tick
+from greenroom.stores._siblings import Siblings
+from greenroom.stores.base import LEASE, Claim, Claimed, News, Tick
 
 T = TypeVar("T")
 log = logging.getLogger("greenroom.store")
@@ -87,7 +89,15 @@ class Call(Request[T]):
 class Ledger:
     """One connection that writes, and the worker in whose name it does."""
 
-    def __init__(self, path: Path, *, durability: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: str,
+        clock: Clock,
+        heard: Callable[[News], object],
+        stir: Callable[[], None],
+    ) -> None:
         self.worker = 0
         self._path = path
         self._clock = clock
@@ -98,6 +108,8 @@ class Ledger:
         except OSError:
             self._keeper.close()
             raise
+        self.siblings = Siblings(self._folder, heard=heard, stir=stir)
+        self._ticked: list[Job] = []  # the jobs that came with ticks in this transaction
         self._renewed_at = 0
 
     @property
@@ -118,6 +130,8 @@ class Ledger:
             if batch:
                 self._transact(batch)
                 self._keeper.is_well()
+                if self.siblings.are_here:
+                    self._tell(batch)
         except _UNSTORABLE as error:
             if len(batch) > 1:
                 for request in batch:
@@ -142,11 +156,14 @@ class Ledger:
                 with self._keeper.trying():
                     self._renew_now()
             self._keeper.look(self._renew_now)
+            with self._keeper.trying():
+                self.siblings.look(self._keeper.connection)
 
     def open(self) -> None:
         """Connect, bring the schema up to date, and register."""
         try:
             self._keeper.open(self._prepare)
+            self.siblings.arrive()
         except FAULTS as error:
             raise self._keeper.fault(error) from error
 
@@ -162,6 +179,7 @@ class Ledger:
         finally:
             self._keeper.close()
             self._life.end()
+            self.siblings.leave()
             self.worker = 0
 
     def claim(self, claim: Claim) -> Claimed:
@@ -198,6 +216,7 @@ class Ledger:
         connection = self._connected()
         moved, jobs = move(connection, ticks)
         self._insert(connection, [Add(jobs)])
+        self._ticked += jobs
         return moved
 
     def delete(self, ids: list[int], before: int) -> int:
@@ -207,12 +226,29 @@ class Ledger:
         asked: dict[type, list[Any]] = {Add: [], Swap: [], Call: []}
         for request in batch:
             asked[type(request)].append(request)
+        self._ticked = []
         with self._keeper.transaction() as connection:
             self._fence(connection)
             self._insert(connection, asked[Add])
             self._swap(connection, asked[Swap])
             for call in asked[Call]:
                 call.answer = call.work()
+
+    def _tell(self, batch: list[Request[Any]]) -> None:
+        """Tell the siblings what this batch has left for them."""
+        added: list[Job] = self._ticked
+        changes: list[Change] = []
+        taken: list[Job] = []
+        for request in batch:
+            match request:
+                case Add(error=None):
+                    added += request.jobs
+                case Swap():
+                    changes += compress(request.changes, request.answer)
+                case Call(answer=Claimed(jobs)):
+                    taken += jobs
+        if news := news_of(added, changes, taken):
+            self.siblings.ring(news)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         migrate(connection, self._path)
@@ -231,6 +267,7 @@ class Ledger:
         self._life = Incarnation(self._folder)
         self._register()
         connection.execute("COMMIT")
+        self.siblings.arrive()
         raise LeaseLost(
             f"worker {lost} was declared dead after its lease ran out (the process was frozen?), and others have "
             f"its jobs. It goes on as worker {self.worker}: ask again."

@@ -8,11 +8,13 @@ Each open store is one *worker*: its number is given out once, is the fencing to
 holds a lease. A worker whose lease has run out, or whose process is known to be dead, has its running jobs
 listed by `expired`. Once they are in other hands it is forgotten: the next thing it wants to change is
 refused (`LeaseLost`), with all that was asked at the same time. From there on the store is a new worker.
+
+What one worker does, the others hear of as `News`, so that nobody has to look again and again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from greenroom.clock import SECOND
@@ -70,6 +72,33 @@ class Page(NamedTuple):
     next: int | None
 
 
+class News(NamedTuple):
+    """What other workers have done, as far as it may concern this one.
+
+    There are jobs to be taken from the moment `due` on; those `changed`, by id, have finished or are to be called
+    off (None: any job may be among them); `has_left` says that a worker is gone, and may have left what it ran.
+    """
+
+    due: int | None = None
+    changed: frozenset[int] | None = frozenset()
+    has_left: bool = False
+
+    def __or__(self, other: object) -> News:
+        """Both, as one."""
+        if not isinstance(other, News):
+            return NotImplemented
+        moments = [news.due for news in (self, other) if news.due is not None]
+        any_job = self.changed is None or other.changed is None
+        return News(
+            due=min(moments, default=None),
+            changed=None if any_job else self.changed | other.changed,  # type: ignore[operator]
+            has_left=self.has_left or other.has_left,
+        )
+
+
+ANYTHING = News(due=0, changed=None, has_left=True)  # some may have been missed
+
+
 class Store(Protocol):
     """What every store can do. `greenroom.testing.StoreSuite` says it precisely."""
 
@@ -90,6 +119,12 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give up the worker's place. Jobs still running under it are expired at once. Twice is once."""
+
+    def listen(self, heard: Callable[[News], object]) -> None:
+        """Have `heard` told what other workers do while this one is open: in its event loop, soon after it is done.
+
+        Not all that is told concerns this worker, and what is told may have been told before.
+        """
 
     def add(self, jobs: Sequence[Job]) -> None:
         """Store all of them, or none. Those RUNNING are this worker's (the local hand-off) or `LeaseLost`."""

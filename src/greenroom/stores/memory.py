@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
+from gevent import get_hub
+
 from greenroom._native import RLock
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import Job, Status
-from greenroom.stores.base import LEASE, Claim, Claimed, Mark, Page, Tick
+from greenroom.stores._news import news_of
+from greenroom.stores.base import LEASE, Claim, Claimed, Mark, News, Page, Tick
 
 _Entry = tuple[int, int, int]  # what it is sorted by, id, version
+_Listener = tuple[Any, Callable[[News], object]]  # the event loop, and who is to be told in it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +34,7 @@ class _Shelf:
     marks: dict[str, Mark] = field(default_factory=dict)
     leases: dict[int, int] = field(default_factory=dict)  # worker: until
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    listeners: dict[MemoryStore, _Listener] = field(default_factory=dict)  # of those who are open
     # A native lock, whatever is patched: no greenlet switches while one is held.
     lock: Any = field(default_factory=RLock)
 
@@ -45,6 +50,7 @@ class MemoryStore:
         self._keep = keep
         self._shelf = _Shelf()
         self._worker = 0
+        self._heard: Callable[[News], object] = lambda _: None
 
     @property
     def worker(self) -> int:
@@ -60,11 +66,17 @@ class MemoryStore:
         with self._shelf.lock:
             if not self._worker:
                 self._register()
+                self._shelf.listeners[self] = get_hub().loop, self._heard
 
     def close(self) -> None:
         with self._shelf.lock:
             self._shelf.leases.pop(self._worker, None)
             self._worker = 0
+            if self._shelf.listeners.pop(self, None):
+                self._tell(News(has_left=True))
+
+    def listen(self, heard: Callable[[News], object]) -> None:
+        self._heard = heard
 
     def add(self, jobs: Sequence[Job]) -> None:
         shelf = self._shelf
@@ -82,6 +94,7 @@ class MemoryStore:
                 ids.add(job.id)
             for job in jobs:
                 self._put(job)
+            self._tell_of(jobs)
 
     def claim(self, claim: Claim) -> Claimed:
         shelf = self._shelf
@@ -101,6 +114,7 @@ class MemoryStore:
                 return False
             shelf.counts[stored.status] -= 1
             self._put(new)
+            self._tell_of(changes=[(old, new)])
             return True
 
     def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
@@ -198,6 +212,15 @@ class MemoryStore:
     def _register(self) -> None:
         self._worker = next(self._shelf.numbers)
         self._shelf.leases[self._worker] = self._clock.now() + LEASE
+
+    def _tell_of(self, added: Sequence[Job] = (), changes: Sequence[tuple[Job, Job]] = ()) -> None:
+        if len(self._shelf.listeners) > 1 and (news := news_of(added, changes)):
+            self._tell(news)
+
+    def _tell(self, news: News) -> None:
+        for store, (loop, heard) in self._shelf.listeners.items():
+            if store is not self:
+                loop.run_callback_threadsafe(heard, news)
 
     def _put(self, job: Job) -> None:
         shelf = self._shelf

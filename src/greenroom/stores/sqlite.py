@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -27,7 +27,7 @@ from greenroom.stores._keeper import FAULTS, LOOK
 from greenroom.stores._ledger import Add, Call, Ledger, Swap
 from greenroom.stores._place import Place
 from greenroom.stores._rows import READY, SCHEDULED, STATES, Row, count_statuses, sql, to_job
-from greenroom.stores.base import Claim, Claimed, Mark, Page, Tick
+from greenroom.stores.base import Claim, Claimed, Mark, News, Page, Tick
 
 Durability = Literal["disk", "process"]
 T = TypeVar("T")
@@ -97,6 +97,7 @@ class SqliteStore:
         self._durability = durability
         self._clock = clock or SystemClock()
         self._ledger: Ledger | None = None
+        self._heard: Callable[[News], object] = lambda _: None
 
     @property
     def url(self) -> str:
@@ -116,7 +117,9 @@ class SqliteStore:
             return
         prepare(self._path)
         try:
-            self._ledger = ledger = Ledger(self._path, durability=self._durability, clock=self._clock)
+            self._ledger = ledger = Ledger(
+                self._path, durability=self._durability, clock=self._clock, heard=self._heard, stir=self._stir
+            )
         except OSError as error:
             raise unwritable(self._path, error) from error
         self._writer = Desk(ledger.serve, name=self.url, idle=ledger.look_after, tick=LOOK)
@@ -140,6 +143,10 @@ class SqliteStore:
         finally:
             reader.close()
             writer.close()
+            ledger.siblings.close()
+
+    def listen(self, heard: Callable[[News], object]) -> None:
+        self._heard = heard
 
     def add(self, jobs: Sequence[Job]) -> None:
         self._write(Add(jobs))
@@ -205,6 +212,9 @@ class SqliteStore:
         wanted = {"before": before, "before_id": id_at(before + MILLISECOND), "limit": limit}
         ids = [row[0] for row in self._read(sql("prunable"), wanted)]
         return self._write(Call(lambda: ledger.delete(ids, before))) if ids else 0
+
+    def _stir(self) -> None:
+        self._writer.stir()
 
     def _write(self, request: Request[T]) -> T:
         self._open_ledger()
