@@ -13,17 +13,18 @@ from typing import Any, ParamSpec, TypeVar, cast
 from gevent import monkey
 from gevent.lock import RLock
 
-from greenroom import _check, _interrupt, signals
+from greenroom import _check, _interrupt, _where, signals
 from greenroom._as_is import AsIs
 from greenroom._attempt import Attempt, current
 from greenroom._backstage import SIZES, Backstage, Limits
 from greenroom._call import Call
 from greenroom._guard import QUANTUM, Guard, guard_here
+from greenroom._reach import OutOfReach, in_child
 from greenroom._side import Side, VolatileSide
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
-from greenroom.errors import InvalidOption, InvalidTask, NotRunning, StoreUnavailable, UnknownResult
+from greenroom.errors import InvalidOption, InvalidTask, NotRunning, UnknownResult
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane, LaneState, Processes, _inside
 from greenroom.lanes.process import MOST, cpus
@@ -91,6 +92,7 @@ class Greenroom:
         self._backstage: Backstage | None = None
         self._opened: Backstage | None = None  # the same, once its stores are open
         self._is_started = False
+        self._has_told_why_not = False
 
     def task(
         self,
@@ -205,7 +207,7 @@ class Greenroom:
     def spawn(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Run any callable in the background, now: volatile, nothing is stored. The context is copied."""
         if _inside.is_child:
-            raise _in_child("spawn")
+            raise in_child("spawn")
         call = Call(copy_context(), function, args, kwargs)
         (self._backstage or self._set_up()).call(call)
         return call
@@ -214,7 +216,7 @@ class Greenroom:
         """Run any callable in so many seconds (a timedelta and an aware datetime will do as well), if the process
         still lives then."""
         if _inside.is_child:
-            raise _in_child("spawn_later")
+            raise in_child("spawn_later")
         _check.when("seconds", seconds)
         now = self._clock.now()
         delay = cast("int", moment_of(seconds, now)) - now
@@ -230,9 +232,15 @@ class Greenroom:
         return attempt
 
     def start(self) -> None:
-        """Open the store and run tasks from now on, in this thread's event loop. Twice is once."""
-        if _inside.is_child:
-            log.debug("%r does not start in a child of lane 'process': its parent runs the tasks.", self)
+        """Open the store and run tasks from now on, in this thread's event loop. Twice is once.
+
+        It does nothing, and says so in the log, in a process that only imports the app: a reloader's parent, a shell,
+        a test. Tasks can be enqueued there all the same. GREENROOM_RUN=1 in the environment has it start all the
+        same, and GREENROOM_RUN=0 keeps it from it. Raises StoreError or InvalidOption.
+        """
+        verdict = _where.here(is_lane_child=_inside.is_child)
+        if not verdict.starts:
+            self._tell_why_not(verdict.reason)
             return
         if not monkey.is_module_patched("socket"):
             log.warning(
@@ -302,6 +310,13 @@ class Greenroom:
     def __repr__(self) -> str:
         return f"<Greenroom {self.url}: {len(self.tasks)} tasks>"
 
+    def _tell_why_not(self, reason: str) -> None:
+        if not self._has_told_why_not:
+            self._has_told_why_not = True
+            # In the lane's own children it is a matter of course.
+            level = logging.DEBUG if _inside.is_child else logging.INFO
+            log.log(level, "%r does not start here: %s. %s", self, reason, _where.REMEDY)
+
     def _declare(self, task: Task[..., Any]) -> None:
         for name in (task.name, *task.aliases):
             taken = self._names.get(name)
@@ -332,7 +347,7 @@ class Greenroom:
     def _set_up(self) -> Backstage:
         if self._backstage is None:
             if _inside.is_child and isinstance(self._store, MemoryStore):
-                raise _OutOfReach.error()
+                raise OutOfReach.error()
             self._backstage = Backstage(self._sizes, self._make_sides, self._limits, self._blocked)
         return self._backstage
 
@@ -347,32 +362,11 @@ class Greenroom:
             "find_task": self._names.get,
             "sender": self,
         }
-        volatile = _OutOfReach(clock=self._clock) if _inside.is_child else MemoryStore(clock=self._clock)
+        volatile = OutOfReach(clock=self._clock) if _inside.is_child else MemoryStore(clock=self._clock)
         return (
             Side(self._store, prefix="", codec=self._codec, **shared),
             VolatileSide(volatile, prefix=_VOLATILE, codec=AsIs(), **shared),
         )
-
-
-class _OutOfReach(MemoryStore):
-    """The memory of another process, for whose sake this one runs a task."""
-
-    @staticmethod
-    def error() -> StoreUnavailable:
-        return StoreUnavailable(
-            "a task in lane 'process' cannot enqueue what lives in memory: that is another process's. Enqueue a "
-            "durable task of a room with a file, such as sqlite:///greenroom.db, or run this task in another lane."
-        )
-
-    def add(self, *args: Any, **kwargs: Any) -> Any:
-        raise self.error()
-
-
-def _in_child(verb: str) -> NotRunning:
-    return NotRunning(
-        f"room.{verb}() cannot be used by a task in lane 'process': its process ends with it. Enqueue a durable "
-        "task, or run this one in another lane."
-    )
 
 
 def _full_name(func: Callable[..., Any]) -> str:
