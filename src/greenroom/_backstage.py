@@ -111,6 +111,11 @@ class Backstage:
         """Claim nothing more from the durable side, and let what runs or waits here end, for so long."""
         self._drain_ends = min(self._drain_ends, self._clock.monotonic() + seconds)
         self.durable.runner.stop()
+        for side in self.sides:
+            side.drain()
+        for lane in self.lanes.values():
+            if isinstance(lane, ProcessLane):
+                lane.drain()
         self._drop_later_calls()
         while not self._is_quiet() and self._clock.monotonic() < self._drain_ends:
             Event().wait(_STEP)

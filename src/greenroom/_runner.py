@@ -56,6 +56,8 @@ class Runner:
         self.started = started
         self._settled = settled
         self.is_running = False
+        self.is_stopping = False  # what runs here is to end soon
+        self.interrupts = True  # whether tasks that asked for it are interrupted then
         self._is_paused = False
         self._ended: list[Attempt] = []
         self._hub = get_hub()
@@ -138,8 +140,12 @@ class Runner:
         self._record()  # what it did not get round to, for trouble in the store
         for attempt in list(self.attempts.values()):
             log.warning("%s does not end: given back while it runs", attempt)
-            now = self.clock.now()
-            self._store.swap(attempt.job, attempt.job.after(attempt.told or Released(now), now))
+            self._store.swap(attempt.job, attempt.job_given_back(self.clock.now()))
+
+    def disown_from_thread(self) -> None:
+        """The same, from a native thread: the loop does not turn any more, and the process is about to end."""
+        now = self.clock.now()
+        self._store.swap_all([(it.job, it.job_given_back(now)) for it in list(self.attempts.values())])
 
     def cancel(self, job: Job, reason: str) -> bool:
         """Call a job off: at once if it waits, at its next chance to end if it runs, wherever that is."""

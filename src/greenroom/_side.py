@@ -94,6 +94,10 @@ class Side:
         if self._ids.worker != self.store.worker:
             self._ids = Ids(self.store.worker)
 
+    def drain(self) -> None:
+        """Let what runs know that it is to end soon."""
+        self.runner.is_stopping = True
+
     def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
         """Make a job, store it and see that it runs; returns when it is stored."""
         job = self.make(task, args, kwargs)
@@ -231,6 +235,11 @@ class VolatileSide(Side):
             settled=self._settled,
             put_off=lambda job: self.runner.add([job]),
         )
+        self.runner.interrupts = self.fleeting.interrupts
+
+    def drain(self) -> None:
+        super().drain()
+        self.fleeting.is_stopping = True
 
     def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
         waits = task.run_after is not None or task.expires is not None or task.priority

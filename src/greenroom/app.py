@@ -32,7 +32,7 @@ from greenroom.monitor import Blocker, Monitor, Preemption
 from greenroom.result import TaskResult
 from greenroom.stores import MemoryStore, store_at
 from greenroom.stores.sqlite import Durability
-from greenroom.task import MAX_ATTEMPTS, Prepared, Task
+from greenroom.task import MAX_ATTEMPTS, OnDrain, Prepared, Task
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -112,6 +112,7 @@ class Greenroom:
         durable: bool = True,
         preempt: bool = True,
         takes_context: bool = False,
+        on_drain: OnDrain = "finish",
     ) -> Any:
         """Declare a task, as `@room.task` or `@room.task(...)`.
 
@@ -121,7 +122,9 @@ class Greenroom:
         cancels a job that has not begun by then. A task that is not `durable` is forgotten when the process ends,
         and may be given any object. One that must not be put aside while it computes is declared with
         `preempt=False`. With `takes_context` the function's first parameter, `context`, is what
-        `room.current()` returns. Raises InvalidTask or InvalidOption.
+        `room.current()` returns. When the process is to end, a task has until the end of the drain to finish; with
+        `on_drain="interrupt"` a durable one ends at its next `checkpoint()` or row of `track`, where `ShuttingDown`
+        is raised, and goes on elsewhere. Raises InvalidTask or InvalidOption.
         """
 
         def declare(func: Callable[P, T]) -> Task[P, T]:
@@ -147,6 +150,7 @@ class Greenroom:
                 durable=durable,
                 preempt=preempt and self._limits.preempt,
                 takes_context=takes_context,
+                on_drain=on_drain,
             )
             self._declare(task)
             return task
@@ -267,6 +271,12 @@ class Greenroom:
                     backstage.close()
                 finally:
                     _interrupt.unlisten(self)
+
+    def give_back(self) -> None:
+        """Give back what runs, at no cost to it, from a native thread: for who ends a process whose loop is stuck."""
+        backstage = self._opened
+        if backstage is not None:
+            backstage.durable.runner.disown_from_thread()
 
     @property
     def url(self) -> str:

@@ -21,7 +21,8 @@ GreenroomError
     ├── NotSuccessful        return_value of what has not succeeded     (ValueError)
     └── WaitTimeout          it did not finish in time                  (TimeoutError)
 
-What a task may raise to say how its attempt ends is not an error and stands apart: Retry, Snooze, Cancel.
+What a task may raise to say how its attempt ends is not an error and stands apart: Retry, Snooze, Cancel. So does
+ShuttingDown, which is raised in a task that asked to be interrupted when its process is to end.
 """
 
 from __future__ import annotations
@@ -150,6 +151,16 @@ class Cancel(Verdict):
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason or "cancelled by the task")
+
+
+class ShuttingDown(BaseException):
+    """The process is to end, and the task, which asked for it, ends here: it is released, at no cost to it.
+
+    Not an Exception, so that a careless `except` lets it pass.
+    """
+
+    def __init__(self, message: str = "the process is to end, and this task is interrupted") -> None:
+        super().__init__(message)
 
 
 def _check_length(verdict: str, after: object) -> None:

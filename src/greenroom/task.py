@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, get_args
 
 from greenroom import _check
 from greenroom.backoff import Backoff, exponential
@@ -19,6 +19,7 @@ from greenroom.result import TaskResult
 P = ParamSpec("P")
 T = TypeVar("T")
 
+OnDrain = Literal["finish", "interrupt"]
 MAX_ATTEMPTS = 3  # more than one by default: a job that a crash interrupted has to be able to start again
 
 
@@ -58,6 +59,7 @@ class Task(Generic[P, T]):
     durable: bool = True
     preempt: bool = True
     takes_context: bool = False
+    on_drain: OnDrain = "finish"
 
     def __post_init__(self) -> None:
         _check.name("name", self.name)
@@ -73,6 +75,7 @@ class Task(Generic[P, T]):
                 _check.when(kind, getattr(self, kind))
         _check.flag("durable", self.durable)
         _check.flag("preempt", self.preempt)
+        _check.choice("on_drain", self.on_drain, get_args(OnDrain))
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function, here and now."""

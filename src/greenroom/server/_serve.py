@@ -49,7 +49,7 @@ def serve(wanted: Wanted) -> int:
     set_up_logs(wanted.log_level, access_log=wanted.access_log)
     listener = Listener(address)
     try:
-        with Stop(wanted.drain) as stop:
+        with Stop(wanted.drain, room.give_back) as stop:
             health = Health(app.value, trouble=room.trouble, is_stopping=stop.asked.is_set)
             serving = health if wanted.healthz else app.value
             server = Server(listener, serving, preempts_requests=room.preempts_requests)
