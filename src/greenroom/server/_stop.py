@@ -33,12 +33,15 @@ _CLOSING = 5.0  # seconds beyond the drain to give back tasks and close the stor
 class Stop:
     """SIGTERM or SIGINT sets `asked`, and the drain of so many seconds begins; another one sets `urgent`.
 
+    SIGHUP sets `renewal`: a successor is to be started. When the terminal is gone it is a stop like the others.
     `give_back` is called, on a native thread, before a process is ended whose loop does not turn.
     """
 
     def __init__(self, drain: float, give_back: Callable[[], object] = lambda: None) -> None:
         self.asked = Event()
         self.urgent = Event()
+        self.renewal = Event()
+        self._had_terminal = os.isatty(_STDERR)
         self._drain = drain
         self._give_back = give_back
         self._ends = inf
@@ -53,7 +56,11 @@ class Stop:
     def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._note)
+        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._note_renewal)
         self._before[signal.SIGPIPE] = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            if signal.getsignal(number) is signal.SIG_DFL:  # which ends the process, and it may be somebody's mistake
+                self._before[number] = signal.signal(number, lambda *_: None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,7 +76,21 @@ class Stop:
         """Seconds left of the drain."""
         return max(0.0, self._ends - self._clock.monotonic())
 
+    def begin(self, why: str) -> None:
+        """End as if told to, for that reason."""
+        if self._ends == inf:
+            self._begin(why)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
+        self._begin(signal.Signals(number).name)
+
+    def _note_renewal(self, number: int, frame: FrameType | None) -> None:
+        if self._had_terminal and not os.isatty(_STDERR):
+            self._note(number, frame)
+        else:
+            self._loop.run_callback_threadsafe(self.renewal.set)
+
+    def _begin(self, why: str) -> None:
         """Runs amid anything, so it takes no lock, and does not touch what belongs to the loop."""
         again = self._ends < inf
         seconds = 0.0 if again else self._drain
@@ -83,7 +104,7 @@ class Stop:
             start_thread(self._watch)
         rest = "ending now" if again else f"ending within {seconds:g} s, or at once if told again"
         with suppress(OSError):
-            os.write(_STDERR, f"greenroom: {signal.Signals(number).name}: {rest}\n".encode())
+            os.write(_STDERR, f"greenroom: {why}: {rest}\n".encode())
         self._loop.run_callback_threadsafe(self._heard, self.urgent if again else self.asked)
 
     def _heard(self, event: Event) -> None:

@@ -1,6 +1,7 @@
 """A site with a page and a task for each thing that a server may have to cope with."""
 
 import json
+import os
 import sys
 import threading
 import time
@@ -119,7 +120,12 @@ def threads():
     return "200 OK", ran[0]
 
 
+def pid():
+    return "200 OK", str(os.getpid())
+
+
 PAGES = {
+    "/pid": pid,
     "/hello": hello,
     "/slow": slow,
     "/enqueue": enqueue,
