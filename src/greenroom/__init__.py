@@ -18,8 +18,13 @@ from greenroom.errors import (
     ProcessDied,
     ResultError,
     Retry,
+    ShuttingDown,
     Snooze,
+    StoreCorrupt,
     StoreError,
+    StoreFull,
+    StoreGone,
+    StoreReadOnly,
     StoreUnavailable,
     TaskProcessError,
     UnknownResult,
@@ -30,6 +35,7 @@ from greenroom.lanes import LaneState, Processes
 from greenroom.monitor import Blocker, Lag, Monitor, Preemption
 from greenroom.outcome import TaskError
 from greenroom.result import TaskResult
+from greenroom.schedule import Schedule, cron, every
 from greenroom.signals import loop_blocked, task_enqueued, task_finished, task_retried, task_started
 from greenroom.task import Prepared, Task
 from greenroom.track import checkpoint, track
@@ -60,9 +66,15 @@ __all__ = [
     "Progress",
     "ResultError",
     "Retry",
+    "Schedule",
+    "ShuttingDown",
     "Snooze",
     "Status",
+    "StoreCorrupt",
     "StoreError",
+    "StoreFull",
+    "StoreGone",
+    "StoreReadOnly",
     "StoreUnavailable",
     "SystemClock",
     "Task",
@@ -74,6 +86,8 @@ __all__ = [
     "baggage",
     "checkpoint",
     "constant",
+    "cron",
+    "every",
     "exponential",
     "linear",
     "loop_blocked",

@@ -21,7 +21,7 @@ from greenroom import _guard, _interrupt, context, lanes
 from greenroom._as_is import CallCodec
 from greenroom._ending import GRACE, Ending
 from greenroom.clock import SECOND, Clock, as_datetime, as_span
-from greenroom.errors import Cancel, InvalidArguments, InvalidOption, InvalidPayload, Retry, Snooze
+from greenroom.errors import Cancel, InvalidArguments, InvalidOption, InvalidPayload, Retry, ShuttingDown, Snooze
 from greenroom.job import Job, Progress
 from greenroom.lanes import Carry, Errand
 from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded, TaskError
@@ -54,6 +54,8 @@ class Home(Protocol):
     codec: CallCodec
     clock: Clock
     started: Callable[[Attempt], None]  # told when the task's function is about to be called
+    is_stopping: bool  # what runs here is to end soon
+    interrupts: bool  # whether tasks that asked for it are interrupted then
 
     def settle(self, attempt: Attempt) -> None:
         """Record the attempt's outcome."""
@@ -99,6 +101,16 @@ class Attempt:
         return as_datetime(self._ends_at)
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether the process is to end: what can stop at a good place and go on another time should do so."""
+        return self._home.is_stopping
+
+    @property
+    def is_interruptible(self) -> bool:
+        """Whether it is to be interrupted when the process is to end."""
+        return self.task is not None and self.task.on_drain == "interrupt" and self._home.interrupts
+
+    @property
     def saved(self) -> Progress | None:
         """How far earlier attempts came; None if that is not known, or this one has told of progress itself."""
         return self.job.progress if self.progress_made is None else None
@@ -110,6 +122,11 @@ class Attempt:
             _check_finite("total", total)
         self.progress_made = Progress(done, total, storable(str(note)))
         self._home.save(self)
+
+    def interrupt_if_stopping(self) -> None:
+        """Raise ShuttingDown if the process is to end and the task has asked for it. Called by the task itself."""
+        if self.is_stopping and self.is_interruptible:
+            raise ShuttingDown
 
     def stop(self, outcome: Outcome) -> None:
         """Have it end with this outcome, when it next waits. That it was cancelled is not taken back."""
@@ -134,12 +151,22 @@ class Attempt:
         if self.outcome is None:  # else it was given up long ago
             self.outcome = outcome
 
+    def is_of(self, stored: Job) -> bool:
+        """Whether this is the attempt that the stored job says is under way."""
+        return stored.worker == self.job.worker and stored.attempt == self.job.attempt
+
     def job_after(self, job: Job, now: int) -> Job:
         """What its outcome makes of the job."""
         assert self.outcome is not None, "run() comes first"  # noqa: S101
         if self.progress_made is not None:
             job = job._replace(progress=self.progress_made)
         return job.after(self.outcome, now)
+
+    def job_given_back(self, now: int) -> Job:
+        """The job if the attempt is waited for no longer: what it is still to come to is of no interest."""
+        if self.outcome is None:
+            self.outcome = self.told or Released(now)
+        return self.job_after(self.job, now)
 
     def fail(self, error: BaseException) -> None:
         """Whatever it came to, it counts as failed with this error."""
@@ -233,6 +260,8 @@ class Attempt:
 
     def _verdict(self, error: BaseException, now: int) -> Outcome:
         match error:
+            case ShuttingDown() if self.is_stopping and self._home.interrupts:
+                return Released(now)
             case Cancel():
                 return Cancelled(storable(text_of(error)))
             case Snooze(after=after):

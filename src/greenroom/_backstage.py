@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from itertools import chain
 from math import inf
 from typing import Any, NamedTuple
 
@@ -110,6 +111,11 @@ class Backstage:
         """Claim nothing more from the durable side, and let what runs or waits here end, for so long."""
         self._drain_ends = min(self._drain_ends, self._clock.monotonic() + seconds)
         self.durable.runner.stop()
+        for side in self.sides:
+            side.drain()
+        for lane in self.lanes.values():
+            if isinstance(lane, ProcessLane):
+                lane.drain()
         self._drop_later_calls()
         while not self._is_quiet() and self._clock.monotonic() < self._drain_ends:
             Event().wait(_STEP)
@@ -136,9 +142,11 @@ class Backstage:
 
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""
+        stores = (side.store.trouble for side in self.sides)
         services = [service for side in self.sides for service in side.services]
         failing = (f"{service.name}: {service.trouble}" for service in services if service.trouble)
-        return next(failing, None) or self._memory.trouble or self.guard.monitor.trouble()
+        troubles = chain(stores, failing)
+        return next(filter(None, troubles), None) or self._memory.trouble or self.guard.monitor.trouble()
 
     def _teller(self, lane: str) -> Callable[[], None]:
         durable, volatile = self.durable.runner.slot_freed, self.volatile.runner.slot_freed

@@ -117,6 +117,11 @@ def whole(kind: str, value: object, least: int, most: int) -> None:
         raise InvalidOption(f"{kind}={value!r} is out of range: use a whole number from {least} to {most}.")
 
 
+def choice(kind: str, value: object, among: tuple[str, ...]) -> None:
+    if value not in among:
+        raise InvalidOption(f"{kind}={value!r} is not known: use {' or '.join(map(repr, among))}.")
+
+
 def flag(kind: str, value: object) -> None:
     if not isinstance(value, bool):
         raise InvalidOption(f"{kind}={value!r} is neither True nor False.")

@@ -143,6 +143,8 @@ class FleetingResult(TaskResult[T]):
 class Fleeting:
     """Runs them. `make` makes a job that runs already; `put_off` is given one that is to be tried again."""
 
+    interrupts = False  # what is stored nowhere could not go on elsewhere
+
     def __init__(
         self,
         *,
@@ -157,6 +159,7 @@ class Fleeting:
         self.codec = codec
         self.clock = clock
         self.started = started
+        self.is_stopping = False
         self._lanes = lanes
         self._make = make
         self._settled = settled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket as _socket
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ allocate_lock: Callable[[], Any] = get_original("_thread", "allocate_lock")
 get_ident: Callable[[], int] = get_original("_thread", "get_ident")
 get_native_id: Callable[[], int] = get_original("_thread", "get_native_id")  # as the kernel numbers threads
 RLock: Callable[[], Any] = get_original("_thread", "RLock")
+socket: type[_socket.socket] = get_original("socket", "socket")
 sleep: Callable[[float], None] = get_original("time", "sleep")
 
 # What timers send to the process is for the main thread, whose greenlets they interrupt.

@@ -7,6 +7,7 @@ arguments are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, cast
 
 from gevent.event import Event
@@ -20,7 +21,7 @@ from greenroom._janitor import Janitor
 from greenroom._native import allocate_lock
 from greenroom._runner import Runner
 from greenroom._service import Service
-from greenroom.clock import Clock, moment_of
+from greenroom.clock import Clock, SystemClock, moment_of
 from greenroom.context import capture
 from greenroom.errors import UnknownResult
 from greenroom.job import Job, Status
@@ -28,9 +29,10 @@ from greenroom.lanes import Lane
 from greenroom.outcome import Cancelled
 from greenroom.result import TaskResult
 from greenroom.stores import Store
+from greenroom.stores.base import News
 from greenroom.task import Task
 
-_LOOK_AGAIN = 1.0  # seconds between looks at a job that may be running in another process
+_LOOK_AGAIN = 30.0  # seconds: the safety net of those who wait for a job that runs in another process
 
 _one_at_a_time = allocate_lock()  # of those who begin or end to wait, in whatever thread
 
@@ -56,17 +58,15 @@ class Side:
         clock: Clock,
         retention: int,
         find_task: Callable[[str], Any],
-        max_crashes: int,
         sender: object,
     ) -> None:
         self.store = store
         self.prefix = prefix
         self.codec = codec
         self._clock = clock
-        self._find_task = find_task
-        self._max_crashes = max_crashes
         self._sender = sender
         self._ids = Ids(0)
+        self._timer = SystemClock()  # who waits takes real time, whatever clock the jobs go by
         self._waits: dict[int, list[_Wait]] = {}  # by job, of each who waits for it
         self.runner = Runner(
             store,
@@ -77,13 +77,12 @@ class Side:
             started=self._started,
             settled=self._settled,
         )
-        self.janitor = Janitor(
-            store, clock=clock, retention=retention, max_crashes=self._crashes_of, rescued=self._rescued
-        )
+        self.janitor = Janitor(store, clock=clock, retention=retention, rescued=self._rescued)
+        store.listen(self._heard)
 
     @property
     def services(self) -> tuple[Service, ...]:
-        return self.runner.service, self.runner.recorder.service, self.janitor.service
+        return self.runner.service, self.runner.recorder, self.janitor.service
 
     def start(self) -> None:
         self.runner.start()
@@ -94,6 +93,10 @@ class Side:
         self.store.open()
         if self._ids.worker != self.store.worker:
             self._ids = Ids(self.store.worker)
+
+    def drain(self) -> None:
+        """Let what runs know that it is to end soon."""
+        self.runner.is_stopping = True
 
     def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
         """Make a job, store it and see that it runs; returns when it is stored."""
@@ -127,19 +130,19 @@ class Side:
     def wait_for(self, job_id: int, timeout: float | None) -> Job:
         """The job once it has finished, or as it is after `timeout` seconds."""
         wait = _Wait()  # each has its own: one who gives up must not keep the others from being woken
+        ends = inf if timeout is None else self._timer.monotonic() + timeout
         with _one_at_a_time:
             waits = self._waits.setdefault(job_id, [])
             waits.append(wait)
         try:
             while wait.job is None:
-                is_over = timeout is not None and timeout <= 0
-                if is_over or job_id not in self.runner.attempts:  # what runs here is not looked at, but heard of
+                wait.event.clear()
+                left = ends - self._timer.monotonic()
+                if left <= 0 or job_id not in self.runner.attempts:  # what runs here is not looked at, but heard of
                     job = self.get(job_id)
-                    if is_over or job.is_finished:
+                    if left <= 0 or job.is_finished:
                         return job
-                step = _LOOK_AGAIN if timeout is None else min(_LOOK_AGAIN, timeout)
-                if not wait.event.wait(step) and timeout is not None:
-                    timeout -= step
+                wait.event.wait(min(_LOOK_AGAIN, left))
             return wait.job
         finally:
             with _one_at_a_time:
@@ -148,7 +151,7 @@ class Side:
                     del self._waits[job_id]
 
     def cancel(self, job_id: int, reason: str) -> bool:
-        """Call a job off; False if it has finished, or runs in another process."""
+        """Call a job off; False if it has finished."""
         return self.runner.cancel(self.get(job_id), storable(reason))
 
     def retry(self, job_id: int) -> Job | None:
@@ -201,9 +204,16 @@ class Side:
         elif signals.task_retried.receivers:
             signals.emit(signals.task_retried, self._sender, result=TaskResult(self, job))
 
-    def _crashes_of(self, name: str) -> int:
-        task = self._find_task(name)
-        return self._max_crashes if task is None else task.max_crashes
+    def _heard(self, news: News) -> None:
+        """What other workers of the store have done. Called in the event loop: waits for nothing."""
+        self.runner.heard(news)
+        with _one_at_a_time:
+            awaited = self._waits.keys() if news.changed is None else news.changed & self._waits.keys()
+            waits = [wait for job_id in awaited for wait in self._waits[job_id]]
+        for wait in waits:
+            wait.event.set()
+        if news.has_left:
+            self.janitor.service.wake()
 
     def _rescued(self, job: Job) -> None:
         self._settled(job)
@@ -225,6 +235,11 @@ class VolatileSide(Side):
             settled=self._settled,
             put_off=lambda job: self.runner.add([job]),
         )
+        self.runner.interrupts = self.fleeting.interrupts
+
+    def drain(self) -> None:
+        super().drain()
+        self.fleeting.is_stopping = True
 
     def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
         waits = task.run_after is not None or task.expires is not None or task.priority

@@ -13,17 +13,18 @@ from typing import Any, ParamSpec, TypeVar, cast
 from gevent import monkey
 from gevent.lock import RLock
 
-from greenroom import _check, _interrupt, signals
+from greenroom import _check, _interrupt, _where, signals
 from greenroom._as_is import AsIs
 from greenroom._attempt import Attempt, current
 from greenroom._backstage import SIZES, Backstage, Limits
 from greenroom._call import Call
 from greenroom._guard import QUANTUM, Guard, guard_here
+from greenroom._reach import OutOfReach, in_child
 from greenroom._side import Side, VolatileSide
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
-from greenroom.errors import InvalidOption, InvalidTask, NotRunning, StoreUnavailable, UnknownResult
+from greenroom.errors import InvalidOption, InvalidTask, NotRunning, UnknownResult
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane, LaneState, Processes, _inside
 from greenroom.lanes.process import MOST, cpus
@@ -31,7 +32,7 @@ from greenroom.monitor import Blocker, Monitor, Preemption
 from greenroom.result import TaskResult
 from greenroom.stores import MemoryStore, store_at
 from greenroom.stores.sqlite import Durability
-from greenroom.task import MAX_ATTEMPTS, MAX_CRASHES, Prepared, Task
+from greenroom.task import MAX_ATTEMPTS, OnDrain, Prepared, Task
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,8 +49,7 @@ class Greenroom:
     `url` says where durable jobs live: "sqlite:///greenroom.db" (a path relative to the file that makes the room;
     four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over {"greenlet": 100, "idle": 4,
     "thread": 10, "process": one for each CPU}; for "process", Processes(...) says more. `retention` is how long
-    finished jobs are kept. A job during which the process died `max_crashes` times is quarantined: it has failed, and
-    `result.retry()` releases it. Nothing is opened until it is first used.
+    finished jobs are kept. Nothing is opened until it is first used.
 
     A task that computes for longer than `quantum` (1 ms) is put aside for a moment, unless `preempt` is False;
     with `preempt_requests` so is a request of `greenroom serve`. While the process holds more than `max_memory`
@@ -65,7 +65,6 @@ class Greenroom:
         lanes: Mapping[str, int | Processes] | None = None,
         max_payload: int = 1_000_000,
         retention: timedelta = timedelta(days=7),
-        max_crashes: int = MAX_CRASHES,
         preempt: bool = True,
         preempt_requests: bool = False,
         quantum: timedelta | float = QUANTUM,
@@ -74,7 +73,6 @@ class Greenroom:
         clock: Clock | None = None,
     ) -> None:
         _check.span("retention", retention)
-        _check.whole("max_crashes", max_crashes, 1, 10_000)
         _check.flag("preempt", preempt)
         _check.flag("preempt_requests", preempt_requests)
         _check.positive("max_memory", max_memory)
@@ -84,7 +82,6 @@ class Greenroom:
         self.tasks: dict[str, Task[..., Any]] = {}
         self._sizes = _lane_sizes(lanes or {})
         self._retention = retention
-        self._max_crashes = max_crashes
         self._clock = clock or SystemClock()
         self._codec = Codec(max_payload=max_payload)
         beside = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001  (whoever makes the room)
@@ -95,6 +92,7 @@ class Greenroom:
         self._backstage: Backstage | None = None
         self._opened: Backstage | None = None  # the same, once its stores are open
         self._is_started = False
+        self._has_told_why_not = False
 
     def task(
         self,
@@ -106,7 +104,6 @@ class Greenroom:
         queue_name: str = "default",
         priority: int = 0,
         max_attempts: int = MAX_ATTEMPTS,
-        max_crashes: int | None = None,
         backoff: Backoff | None = None,
         retry_on: type[BaseException] | tuple[type[BaseException], ...] = (Exception,),
         timeout: timedelta | float | None = None,
@@ -115,16 +112,19 @@ class Greenroom:
         durable: bool = True,
         preempt: bool = True,
         takes_context: bool = False,
+        on_drain: OnDrain = "finish",
     ) -> Any:
         """Declare a task, as `@room.task` or `@room.task(...)`.
 
         `name` is what stored jobs know it by ("module.function"), and `names` are older ones it answers to.
         `priority` is from -100 to 100, higher first. `max_attempts` counts every start, also those that a crash
-        ended, and after `max_crashes` of these (the room's, if not given) a job is quarantined; what is in `retry_on`
-        is tried again after `backoff`. `timeout` ends an attempt, and `expires` cancels a job that has not begun by
-        then. A task that is not `durable` is forgotten when the process ends, and may be given any object. One that
-        must not be put aside while it computes is declared with `preempt=False`. With `takes_context` the function's
-        first parameter, `context`, is what `room.current()` returns. Raises InvalidTask or InvalidOption.
+        ended; what is in `retry_on` is tried again after `backoff`. `timeout` ends an attempt, and `expires`
+        cancels a job that has not begun by then. A task that is not `durable` is forgotten when the process ends,
+        and may be given any object. One that must not be put aside while it computes is declared with
+        `preempt=False`. With `takes_context` the function's first parameter, `context`, is what
+        `room.current()` returns. When the process is to end, a task has until the end of the drain to finish; with
+        `on_drain="interrupt"` a durable one ends at its next `checkpoint()` or row of `track`, where `ShuttingDown`
+        is raised, and goes on elsewhere. Raises InvalidTask or InvalidOption.
         """
 
         def declare(func: Callable[P, T]) -> Task[P, T]:
@@ -142,7 +142,6 @@ class Greenroom:
                 queue_name=queue_name,
                 priority=priority,
                 max_attempts=max_attempts,
-                max_crashes=self._max_crashes if max_crashes is None else max_crashes,
                 backoff=exponential() if backoff is None else backoff,
                 retry_on=retry_on if isinstance(retry_on, tuple) else (retry_on,),
                 timeout=_check.timeout(timeout),
@@ -151,6 +150,7 @@ class Greenroom:
                 durable=durable,
                 preempt=preempt and self._limits.preempt,
                 takes_context=takes_context,
+                on_drain=on_drain,
             )
             self._declare(task)
             return task
@@ -195,17 +195,13 @@ class Greenroom:
         status: Status | None = None,
         task: str | None = None,
         queue_name: str | None = None,
-        crashed: bool = False,
         before: TaskResult[Any] | None = None,
         limit: int = 50,
     ) -> list[TaskResult[Any]]:
-        """Durable jobs, newest first; give the last one as `before` to go on from there.
-
-        With `crashed`, those that the process died of, or beside; the quarantined are the FAILED among them.
-        """
+        """Durable jobs, newest first; give the last one as `before` to go on from there."""
         side = self._open().durable
         last = None if before is None else int(before.id)
-        jobs = side.find(status=status, task=task, queue_name=queue_name, crashed=crashed, before=last, limit=limit)
+        jobs = side.find(status=status, task=task, queue_name=queue_name, before=last, limit=limit)
         return [TaskResult(side, job) for job in jobs]
 
     def counts(self) -> dict[Status, int]:
@@ -215,7 +211,7 @@ class Greenroom:
     def spawn(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Run any callable in the background, now: volatile, nothing is stored. The context is copied."""
         if _inside.is_child:
-            raise _in_child("spawn")
+            raise in_child("spawn")
         call = Call(copy_context(), function, args, kwargs)
         (self._backstage or self._set_up()).call(call)
         return call
@@ -224,7 +220,7 @@ class Greenroom:
         """Run any callable in so many seconds (a timedelta and an aware datetime will do as well), if the process
         still lives then."""
         if _inside.is_child:
-            raise _in_child("spawn_later")
+            raise in_child("spawn_later")
         _check.when("seconds", seconds)
         now = self._clock.now()
         delay = cast("int", moment_of(seconds, now)) - now
@@ -240,9 +236,15 @@ class Greenroom:
         return attempt
 
     def start(self) -> None:
-        """Open the store and run tasks from now on, in this thread's event loop. Twice is once."""
-        if _inside.is_child:
-            log.debug("%r does not start in a child of lane 'process': its parent runs the tasks.", self)
+        """Open the store and run tasks from now on, in this thread's event loop. Twice is once.
+
+        It does nothing, and says so in the log, in a process that only imports the app: a reloader's parent, a shell,
+        a test. Tasks can be enqueued there all the same. GREENROOM_RUN=1 in the environment has it start all the
+        same, and GREENROOM_RUN=0 keeps it from it. Raises StoreError or InvalidOption.
+        """
+        verdict = _where.here(is_lane_child=_inside.is_child)
+        if not verdict.starts:
+            self._tell_why_not(verdict.reason)
             return
         if not monkey.is_module_patched("socket"):
             log.warning(
@@ -269,6 +271,12 @@ class Greenroom:
                     backstage.close()
                 finally:
                     _interrupt.unlisten(self)
+
+    def give_back(self) -> None:
+        """Give back what runs, at no cost to it, from a native thread: for who ends a process whose loop is stuck."""
+        backstage = self._opened
+        if backstage is not None:
+            backstage.durable.runner.disown_from_thread()
 
     @property
     def url(self) -> str:
@@ -312,6 +320,13 @@ class Greenroom:
     def __repr__(self) -> str:
         return f"<Greenroom {self.url}: {len(self.tasks)} tasks>"
 
+    def _tell_why_not(self, reason: str) -> None:
+        if not self._has_told_why_not:
+            self._has_told_why_not = True
+            # In the lane's own children it is a matter of course.
+            level = logging.DEBUG if _inside.is_child else logging.INFO
+            log.log(level, "%r does not start here: %s. %s", self, reason, _where.REMEDY)
+
     def _declare(self, task: Task[..., Any]) -> None:
         for name in (task.name, *task.aliases):
             taken = self._names.get(name)
@@ -342,7 +357,7 @@ class Greenroom:
     def _set_up(self) -> Backstage:
         if self._backstage is None:
             if _inside.is_child and isinstance(self._store, MemoryStore):
-                raise _OutOfReach.error()
+                raise OutOfReach.error()
             self._backstage = Backstage(self._sizes, self._make_sides, self._limits, self._blocked)
         return self._backstage
 
@@ -355,35 +370,13 @@ class Greenroom:
             "clock": self._clock,
             "retention": as_span(self._retention),
             "find_task": self._names.get,
-            "max_crashes": self._max_crashes,
             "sender": self,
         }
-        volatile = _OutOfReach(clock=self._clock) if _inside.is_child else MemoryStore(clock=self._clock)
+        volatile = OutOfReach(clock=self._clock) if _inside.is_child else MemoryStore(clock=self._clock)
         return (
             Side(self._store, prefix="", codec=self._codec, **shared),
             VolatileSide(volatile, prefix=_VOLATILE, codec=AsIs(), **shared),
         )
-
-
-class _OutOfReach(MemoryStore):
-    """The memory of another process, for whose sake this one runs a task."""
-
-    @staticmethod
-    def error() -> StoreUnavailable:
-        return StoreUnavailable(
-            "a task in lane 'process' cannot enqueue what lives in memory: that is another process's. Enqueue a "
-            "durable task of a room with a file, such as sqlite:///greenroom.db, or run this task in another lane."
-        )
-
-    def add(self, *args: Any, **kwargs: Any) -> Any:
-        raise self.error()
-
-
-def _in_child(verb: str) -> NotRunning:
-    return NotRunning(
-        f"room.{verb}() cannot be used by a task in lane 'process': its process ends with it. Enqueue a durable "
-        "task, or run this one in another lane."
-    )
 
 
 def _full_name(func: Callable[..., Any]) -> str:

@@ -9,7 +9,11 @@ GreenroomError
 ├── ProcessDied              a process that died while it ran a task    (RuntimeError)
 ├── TaskProcessError         stands in for an exception of a process    (RuntimeError)
 ├── StoreError               where jobs live cannot do what was asked   (RuntimeError)
-│   ├── StoreUnavailable     closed, unreadable, locked, out of space
+│   ├── StoreUnavailable     closed, unreadable, locked, or one of these
+│   │   ├── StoreFull        no room on the disk: recorded is what runs, and nothing new is taken
+│   │   ├── StoreReadOnly    nobody can write there
+│   │   ├── StoreGone        the file was deleted, moved or replaced while it was in use
+│   │   └── StoreCorrupt     the file is damaged, and not used any more
 │   ├── NewerSchema          written by a later greenroom
 │   └── LeaseLost            this process was declared dead; others have its jobs
 └── ResultError              a result that is not there to be had
@@ -17,7 +21,8 @@ GreenroomError
     ├── NotSuccessful        return_value of what has not succeeded     (ValueError)
     └── WaitTimeout          it did not finish in time                  (TimeoutError)
 
-What a task may raise to say how its attempt ends is not an error and stands apart: Retry, Snooze, Cancel.
+What a task may raise to say how its attempt ends is not an error and stands apart: Retry, Snooze, Cancel. So does
+ShuttingDown, which is raised in a task that asked to be interrupted when its process is to end.
 """
 
 from __future__ import annotations
@@ -72,7 +77,23 @@ class StoreError(GreenroomError, RuntimeError):
 
 
 class StoreUnavailable(StoreError):
-    """The store is closed, unreadable, locked or out of space."""
+    """The store is closed, unreadable, locked, or in a trouble that has a name of its own."""
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room on the disk. What runs is recorded all the same, and nothing new is taken until there is."""
+
+
+class StoreReadOnly(StoreUnavailable):
+    """Nobody can write where the store is."""
+
+
+class StoreGone(StoreUnavailable):
+    """The store's file was deleted, moved or replaced while it was in use."""
+
+
+class StoreCorrupt(StoreUnavailable):
+    """The store's file is damaged. It is left as it is, and not used any more."""
 
 
 class NewerSchema(StoreError):
@@ -130,6 +151,16 @@ class Cancel(Verdict):
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason or "cancelled by the task")
+
+
+class ShuttingDown(BaseException):
+    """The process is to end, and the task, which asked for it, ends here: it is released, at no cost to it.
+
+    Not an Exception, so that a careless `except` lets it pass.
+    """
+
+    def __init__(self, message: str = "the process is to end, and this task is interrupted") -> None:
+        super().__init__(message)
 
 
 def _check_length(verdict: str, after: object) -> None:

@@ -53,12 +53,4 @@ class Released:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Crashed:
-    """Its process died while it ran. The `allowed`-th time it is quarantined."""
-
-    error: TaskError
-    allowed: int
-
-
-Outcome = Succeeded | Retried | Failed | Cancelled | Released | Crashed
+Outcome = Succeeded | Retried | Failed | Cancelled | Released

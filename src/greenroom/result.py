@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from greenroom._as_is import CallCodec
 from greenroom.clock import as_datetime
 from greenroom.errors import NotSuccessful, WaitTimeout
-from greenroom.job import QUARANTINED, Job, Progress, Status
+from greenroom.job import Job, Progress, Status
 from greenroom.outcome import TaskError
 
 T = TypeVar("T")
@@ -70,17 +70,6 @@ class TaskResult(Generic[T]):
     def attempts(self) -> int:
         """How many times it was started."""
         return self._job.attempt
-
-    @property
-    def crashes(self) -> int:
-        """How many of these ended because the process died, since it was last released by hand."""
-        return self._job.crashes
-
-    @property
-    def is_quarantined(self) -> bool:
-        """Whether it was given up because processes died of it: `retry` releases it."""
-        last = self.errors[-1:]
-        return self.status is Status.FAILED and any(error.exception_class_path == QUARANTINED for error in last)
 
     @property
     def errors(self) -> tuple[TaskError, ...]:
@@ -149,7 +138,7 @@ class TaskResult(Generic[T]):
     def wait(self, timeout: float | None = None) -> TaskResult[T]:
         """Wait until it has finished, up to `timeout` seconds (None: for ever). Raises WaitTimeout.
 
-        Woken, not polled, when it finishes in this process; looked at each second if it runs in another.
+        Woken, not polled, whichever process it finishes in.
         """
         if not self._job.is_finished:
             self._job = self._side.wait_for(self._job.id, timeout)
@@ -160,7 +149,10 @@ class TaskResult(Generic[T]):
         return self
 
     def cancel(self, reason: str = "cancelled") -> bool:
-        """Call it off; say whether that will have an effect. What runs is ended when it next waits."""
+        """Call it off, wherever it is; say whether that will have an effect. What runs is ended when it next waits.
+
+        What comes to its own end before it is told of it has succeeded, or failed, all the same.
+        """
         return self._side.cancel(self._job.id, reason)
 
     def retry(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, get_args
 
 from greenroom import _check
 from greenroom.backoff import Backoff, exponential
@@ -19,7 +19,7 @@ from greenroom.result import TaskResult
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MAX_CRASHES = 3  # as many as make sure that it is the job's own doing: the last time it ran alone
+OnDrain = Literal["finish", "interrupt"]
 MAX_ATTEMPTS = 3  # more than one by default: a job that a crash interrupted has to be able to start again
 
 
@@ -50,7 +50,6 @@ class Task(Generic[P, T]):
     queue_name: str = "default"
     priority: int = 0
     max_attempts: int = MAX_ATTEMPTS
-    max_crashes: int = MAX_CRASHES
     backoff: Backoff = exponential()  # noqa: RUF009  (frozen)
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     timeout: timedelta | None = None
@@ -60,13 +59,13 @@ class Task(Generic[P, T]):
     durable: bool = True
     preempt: bool = True
     takes_context: bool = False
+    on_drain: OnDrain = "finish"
 
     def __post_init__(self) -> None:
         _check.name("name", self.name)
         _check.name("queue_name", self.queue_name)
         _check.whole("priority", self.priority, -100, 100)
         _check.whole("max_attempts", self.max_attempts, 1, 10_000)
-        _check.whole("max_crashes", self.max_crashes, 1, 10_000)
         _check.backoff(self.backoff)
         _check.exceptions("retry_on", self.retry_on)
         if self.timeout is not None:
@@ -76,6 +75,7 @@ class Task(Generic[P, T]):
                 _check.when(kind, getattr(self, kind))
         _check.flag("durable", self.durable)
         _check.flag("preempt", self.preempt)
+        _check.choice("on_drain", self.on_drain, get_args(OnDrain))
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function, here and now."""

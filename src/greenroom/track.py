@@ -30,13 +30,18 @@ _TELL_EVERY = 0.1  # seconds between reports of progress
 
 
 def checkpoint() -> None:
-    """Give way for a moment, and raise whatever is to end this task. Does nothing outside of greenlets and lanes."""
+    """Give way for a moment, and raise whatever is to end this task. Does nothing outside of greenlets and lanes.
+
+    In a task with `on_drain="interrupt"` that is ShuttingDown, once the process is to end.
+    """
     breathe = breath.get(None)
+    attempt = current.get(None)
     if breathe is not None:
         breathe()
     elif getcurrent().parent is not None:
-        attempt = current.get(None)
         lot_here().park(0 if attempt is None else attempt.priority)
+    if attempt is not None:
+        attempt.interrupt_if_stopping()
 
 
 def track(
@@ -96,6 +101,8 @@ class _Tracked(NamedTuple):
                         self._tell(done)
                         told = now
                     checkpoint()
+                elif self.attempt is not None:
+                    self.attempt.interrupt_if_stopping()
                 began = perf_counter()
         finally:
             self._tell(done)

@@ -1,6 +1,7 @@
 """How `greenroom serve` ends: requests and tasks finish, or are given back; nothing is lost."""
 
 import signal
+import sys
 import threading
 import time
 
@@ -203,14 +204,27 @@ def test_a_signal_is_noted_while_a_task_blocks_the_loop(serve, stored):
     assert stored(spinning) == (Status.SUCCESSFUL, 1)
 
 
-def test_a_task_that_blocks_the_loop_for_ever_is_named_and_ended(serve):
+def test_a_task_that_blocks_the_loop_for_ever_is_named_and_ended_at_no_cost_to_it(serve, stored):
     server = serve("--drain", "0")
-    server.enqueue("spin", 3600)
+    spinning = server.enqueue("spin", 3600)
     server.marked("spin begins")
     server.told()
     assert server.ended() == 1
     assert 'stage.py", line ' in server.stderr
     assert " in spin" in server.stderr
+    assert stored(spinning) == (Status.READY, 0)
+
+
+def test_so_is_one_that_waits_in_c(serve, stored):
+    server = serve("--drain", "0")
+    holding = server.enqueue("hold", 3600)
+    server.marked("hold begins")
+    began = time.monotonic()
+    server.told()
+    assert server.ended() == 1
+    sys.stdout.write(f"SIGTERM to exit with a blocked loop: drain + {time.monotonic() - began:.2f} s\n")
+    assert " in hold" in server.stderr
+    assert stored(holding) == (Status.READY, 0)
 
 
 def test_a_task_that_was_under_way_in_a_killed_process_runs_again(serve):

@@ -2,7 +2,7 @@
 
 import gevent
 import pytest
-from acts import PATIENCE, add, durable, in_a_file, say, stage, until, wait
+from acts import PATIENCE, add, durable, say, stage, until, wait
 from gevent.event import Event
 
 from greenroom import Status
@@ -191,19 +191,6 @@ def test_the_reason_can_be_any_text(room, declare):
     result.refresh()
     assert result.note.startswith("\\ud800xxx")
     assert len(result.note) < 1100
-
-
-@in_a_file
-def test_what_runs_in_another_room_cannot_be_cancelled_from_here(make_room, declare, monkeypatch):
-    monkeypatch.setattr("greenroom._side._LOOK_AGAIN", 0.02)
-    here, there = make_room(start=False), make_room(start=False)
-    result = declare(here, wait).enqueue()
-    declare(there, wait)
-    there.start()
-    stage.wait_for()
-    assert result.cancel() is False
-    stage.curtain.set()
-    assert result.wait(PATIENCE).status is Status.SUCCESSFUL
 
 
 def test_a_job_that_was_cancelled_is_not_given_back_when_the_room_stops(make_room, declare, kind):

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from hypothesis import Phase, settings
 
-from greenroom.stores import SqliteStore, _ledger, _rows, sqlite
+from greenroom.stores import SqliteStore, _ledger, _marks, _rows, sqlite
 from greenroom.stores._ledger import Ledger
 from greenroom.testing import store_machine
 
@@ -35,7 +35,7 @@ def plant(monkeypatch):
         assert old in sound(verb), f"{verb}.sql does not say {old!r} any more"
         changes[verb] = old, new
 
-    for module in (_rows, _ledger, sqlite):
+    for module in (_rows, _ledger, _marks, sqlite):
         monkeypatch.setattr(module, "sql", planted_sql)
     _rows.sql_of_rows.cache_clear()
     yield plant_it
@@ -62,16 +62,13 @@ def test_without_a_planted_bug_it_passes(plant, tmp_path):
         pytest.param("claim", "AND lane = :lane", "", id="claim ignores the lane"),
         pytest.param("claim", "ORDER BY priority DESC, id", "ORDER BY id", id="claim ignores the priority"),
         pytest.param("claim", "note = NULL", "note = note", id="claim keeps the note"),
-        pytest.param("claim", "state = 0", "state <= 0", id="claim takes suspects too"),
-        pytest.param("claim_suspect", "AND run_after <= :now", "", id="suspects are taken too early"),
-        pytest.param("claim_suspect", "ORDER BY run_after, id", "ORDER BY id", id="suspects are taken in any order"),
-        pytest.param("next_suspect", "ORDER BY run_after", "ORDER BY id", id="next_suspect is not the earliest"),
-        pytest.param("find_crashed", "WHERE crashes > 0", "WHERE crashes > 1", id="one crash is not found"),
         pytest.param("promote", "run_after <= :until", "run_after < :until", id="promote is late by one"),
         pytest.param("next_due", "ORDER BY run_after", "ORDER BY id", id="next_due is not the earliest"),
         pytest.param("insert", "INSERT", "INSERT OR IGNORE", id="a second job of one id is dropped in silence"),
         pytest.param("insert_fresh", "INSERT", "INSERT OR IGNORE", id="so is a second one that is new"),
         pytest.param("finish", "AND job.version = new.old_version", "", id="success ignores the version"),
+        pytest.param("mark", "AND course = :old_course", "", id="a mark is moved from what it is not"),
+        pytest.param("mark_new", "DO NOTHING", "DO UPDATE SET slot = excluded.slot", id="a mark is added twice"),
         pytest.param("prunable", "ORDER BY id", "ORDER BY id DESC", id="prune takes the newest first"),
         pytest.param("expired", "OR worker NOT IN", "AND worker NOT IN", id="a closed worker's jobs are lost"),
     ],

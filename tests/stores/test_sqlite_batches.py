@@ -59,7 +59,7 @@ def answer_of(verb, *args):
 
 def test_a_batch_is_one_commit(store):
     said = []
-    connection = store._ledger._connection
+    connection = store._ledger._keeper.connection()
     store._writer.run(lambda: connection.set_trace_callback(said.append))
     jobs = [a_job() for _ in range(100)]
     in_one_batch(store, *[(store.add, [job]) for job in jobs])
@@ -127,7 +127,7 @@ def test_a_worker_declared_dead_has_its_whole_batch_refused(store, make_store, c
     (lost,) = store.claim(Claim(NOON, {"greenlet": 1})).jobs
     clock.advance(31)
     survivor.renew(clock.now() + LEASE)
-    for job, _ in survivor.expired(clock.now(), 10):
+    for job in survivor.expired(clock.now(), 10):
         survivor.swap(job, released := job.after(Released(NOON), NOON))
     survivor.expired(clock.now(), 10)
     answers = in_one_batch(

@@ -27,7 +27,7 @@ def store(path):
 
 def ask(store, statement):
     """What the writing connection answers."""
-    return store._writer.run(lambda: store._ledger._connection.execute(statement).fetchone()[0])
+    return store._writer.run(lambda: store._ledger._keeper.connection().execute(statement).fetchone()[0])
 
 
 def mode(path):
@@ -41,14 +41,15 @@ def test_only_its_owner_can_read_what_is_stored(store, path):
         assert mode(path.with_name(path.name + suffix)) == 0o600
     folder = path.with_name(path.name + ".workers")
     assert mode(folder) == 0o700
-    assert [mode(file) for file in folder.iterdir()] == [0o600]
+    assert {mode(file) for file in folder.iterdir()} == {0o600}
 
 
-def test_when_it_is_closed_nothing_but_the_database_is_left(store, path):
+def test_when_it_is_closed_nothing_but_the_database_and_what_belongs_to_it_is_left(store, path):
     store.open()
     store.add([a_job()])
     store.close()
-    assert sorted(file.name for file in path.parent.iterdir()) == ["jobs.db", "jobs.db.lock", "jobs.db.workers"]
+    left = sorted(file.name for file in path.parent.iterdir())
+    assert left == ["jobs.db", "jobs.db.ballast", "jobs.db.lock", "jobs.db.workers"]
     assert list(path.with_name("jobs.db.workers").iterdir()) == []
 
 

@@ -1,11 +1,11 @@
-"""The state machine: three pure methods, and what holds whatever is done with them."""
+"""The state machine: four pure methods, and what holds whatever is done with them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.job import ERRORS_KEPT, QUARANTINED, SUSPICIOUS, Job, Progress, Status
-from greenroom.outcome import Cancelled, Crashed, Failed, Released, Retried, Succeeded
+from greenroom.job import ERRORS_KEPT, Job, Progress, Status
+from greenroom.outcome import Cancelled, Failed, Released, Retried, Succeeded
 from greenroom.testing.jobs import NOON, a_finished_job, a_job, an_error
 
 FINISHED = {Status.SUCCESSFUL, Status.FAILED, Status.CANCELLED}
@@ -20,7 +20,6 @@ OUTCOMES = st.one_of(
     st.builds(Failed, ERRORS),
     st.builds(Cancelled, st.text(max_size=3)),
     st.builds(Released, MOMENTS, st.none() | st.text(max_size=3)),
-    st.builds(Crashed, ERRORS, st.integers(1, 5)),
 )
 # Mostly going round, so that jobs grow old.
 STEPS = st.lists(
@@ -93,8 +92,8 @@ def test_only_a_successful_job_has_a_result(steps, max_attempts):
 def test_errors_are_bounded_and_the_first_and_the_latest_are_kept(steps, max_attempts):
     happened = []
     for old, new, outcome in lives(steps, max_attempts):
-        if old.status is Status.RUNNING and isinstance(outcome, Retried | Failed | Crashed):
-            happened.append(new.errors[-1])
+        if old.status is Status.RUNNING and isinstance(outcome, Retried | Failed):
+            happened.append(outcome.error)
         assert len(new.errors) <= ERRORS_KEPT
         assert new.errors[:1] == tuple(happened[:1])
         latest = new.errors[1:]
@@ -120,22 +119,6 @@ def test_only_claiming_begins_an_attempt_and_only_releasing_takes_it_back(steps,
         else:
             cost = 0
         assert new.attempt == old.attempt + cost
-
-
-@given(STEPS, st.integers(1, 5))
-def test_only_a_crash_adds_to_the_crashes_and_only_a_hand_takes_them_back(steps, max_attempts):
-    for old, new, outcome in lives(steps, max_attempts):
-        if old.status in FINISHED:
-            assert new.crashes == 0
-        else:
-            is_crash = old.status is Status.RUNNING and isinstance(outcome, Crashed)
-            assert new.crashes == old.crashes + is_crash
-
-
-@given(STEPS, st.integers(1, 5))
-def test_a_suspect_has_crashed_more_than_once_and_is_not_given_up(steps, max_attempts):
-    for _, job, _ in lives(steps, max_attempts):
-        assert job.is_suspect is (job.crashes >= 2 and not job.is_finished)
 
 
 def running(attempt, **changes):
@@ -181,46 +164,6 @@ def test_a_released_job_is_ready_as_if_the_attempt_had_not_been(attempt, note):
     )
 
 
-@pytest.mark.parametrize("crashes", [0, 1])
-def test_a_job_whose_process_died_is_ready_at_once(crashes):
-    old = running(crashes + 1, crashes=crashes)
-    assert old.after(Crashed(ERROR, 3), LATER) == old._replace(
-        status=Status.READY,
-        version=old.version + 1,
-        worker=None,
-        run_after=LATER,
-        errors=(ERROR,),
-        crashes=crashes + 1,
-    )
-
-
-def test_a_job_that_its_process_dies_of_again_and_again_is_quarantined():
-    old = running(3, crashes=2, max_attempts=9)
-    new = old.after(Crashed(ERROR, 3), LATER)
-    assert (new.status, new.crashes, new.finished_at, new.worker) == (Status.FAILED, 3, LATER, None)
-    (error,) = new.errors
-    assert error == ERROR._replace(exception_class_path=QUARANTINED, message=error.message)
-    assert error.message == (
-        "quarantined: its process died 3 times while it ran it (this time). If that was not its doing, or is mended, "
-        "release it with result.retry()"
-    )
-
-
-def test_quarantine_may_come_with_the_first_crash():
-    (error,) = running(1).after(Crashed(ERROR, 1), LATER).errors
-    assert error.message.startswith("quarantined: its process died once while it ran it")
-
-
-def test_a_job_that_crashes_in_its_last_attempt_has_failed_and_is_not_quarantined():
-    new = running(3, max_attempts=3).after(Crashed(ERROR, 3), LATER)
-    assert (new.status, new.crashes, new.errors) == (Status.FAILED, 1, (ERROR,))
-
-
-def test_a_quarantined_job_that_is_released_by_hand_is_under_no_suspicion():
-    again = a_finished_job(status=Status.FAILED, crashes=SUSPICIOUS + 1).again(LATER)
-    assert (again.status, again.crashes, again.is_suspect) == (Status.READY, 0, False)
-
-
 def test_claiming_forgets_why_it_was_parked_but_not_how_far_it_came():
     job = a_job(note="parked: nobody knows it", progress=Progress(1.0, 2.0, "")).claimed(7, NOON)
     assert (job.note, job.progress) == (None, Progress(1.0, 2.0, ""))
@@ -262,3 +205,22 @@ def test_claiming_and_succeeding_by_the_short_way_are_what_replace_would_make():
     assert claimed.after(Succeeded("1"), LATER + 1) == claimed._replace(
         status=Status.SUCCESSFUL, version=claimed.version + 1, worker=None, finished_at=LATER + 1, result="1"
     )
+
+
+def test_a_job_that_is_called_off_is_not_tried_again():
+    job = running(1).call_off("no need")
+    assert (job.status, job.called_off, job.version) == (Status.RUNNING, "no need", running(1).version + 1)
+    for outcome in (Retried(LATER, ERROR), Released(LATER)):
+        ended = job.after(outcome, LATER)
+        assert (ended.status, ended.note, ended.finished_at) == (Status.CANCELLED, "no need", LATER)
+
+
+def test_a_job_that_has_ended_before_it_knew_that_it_was_called_off_has_ended():
+    job = running(1).call_off("no need")
+    assert job.after(Succeeded("1"), LATER).status is Status.SUCCESSFUL
+    assert job.after(Failed(ERROR), LATER).status is Status.FAILED
+
+
+def test_only_what_runs_is_called_off():
+    assert running(1).called_off is None
+    assert a_job(note="to be cancelled: once").called_off is None

@@ -12,7 +12,7 @@ import threading  # noqa: F401  (so that the first thread it sees is the main on
 from contextlib import suppress
 from contextvars import Context
 from datetime import datetime
-from select import poll
+from select import POLLIN, poll
 from types import FrameType
 from typing import Any
 
@@ -26,6 +26,7 @@ from greenroom.app import Greenroom
 from greenroom.lanes import _inside, _logs, breath
 from greenroom.lanes._messages import (
     CHUNK,
+    Draining,
     Enqueued,
     Frames,
     Logged,
@@ -47,21 +48,27 @@ _PR_SET_PDEATHSIG = 1
 class Visit(_attempt.Attempt):
     """The attempt as it is seen here; the parent has the real one."""
 
-    __slots__ = ("_deadline",)
+    __slots__ = ("_deadline", "_is_interruptible")
 
     def __init__(self, order: Order, task: Task[..., Any] | None, home: Any) -> None:
         super().__init__(order.job, task, home)
         self._deadline = order.deadline
+        self._is_interruptible = order.is_interruptible
 
     @property
     def deadline(self) -> datetime | None:
         return self._deadline
+
+    @property
+    def is_interruptible(self) -> bool:
+        return self._is_interruptible
 
 
 class Child:
     """Its main thread alone takes orders and is stopped; any thread may send."""
 
     def __init__(self, fd: int) -> None:
+        self.is_stopping = False
         os.set_blocking(fd, True)
         os.set_inheritable(fd, False)
         self._fd = fd
@@ -83,6 +90,8 @@ class Child:
         self._settle_in(start)
         self._send(Ready())
         while (message := self._receive()) is not None:
+            if type(message) is Draining:
+                self.is_stopping = True
             if type(message) is Order:  # a Stop that came too late is passed over
                 self._is_at_work = True
                 self._is_told_to_stop = False
@@ -163,20 +172,27 @@ class Child:
         return found.function, ((visit, *args) if order.takes_context else args), kwargs
 
     def _heed(self, number: int, at: FrameType | None) -> None:
-        """The parent has sent a Stop, and then this signal."""
+        """The parent has sent a message, and then this signal."""
         if self._can_be_stopped and not self._is_sending:
-            self._raise_stop()
+            self._obey()
         elif self._is_at_work:
             self._is_told_to_stop = True
 
     def _breathe(self) -> None:
         if self._is_told_to_stop and self._can_be_stopped and get_ident() == self._main_thread:
-            self._raise_stop()
+            self._obey()
 
-    def _raise_stop(self) -> None:
+    def _obey(self) -> None:
+        """Do what the parent has said: end the task, or only know that the end is near."""
         self._can_be_stopped = self._is_told_to_stop = False
-        message = self._receive()
-        error = stop_error(message)
+        while (message := self._next()) is not None:
+            if type(message) is not Draining:
+                self._raise(stop_error(message))
+                return
+            self.is_stopping = True
+        self._can_be_stopped = True
+
+    def _raise(self, error: BaseException) -> None:
         if getcurrent() is self._home:
             raise error
         # An app that is patched waits in the hub, or in another greenlet: that is not where the task is.
@@ -203,6 +219,15 @@ class Child:
                     done += os.write(self._fd, left[done:])
             except OSError:  # nobody is there any more
                 os._exit(1)
+
+    def _next(self) -> Any:
+        """The next message, if one has come: two signals may arrive as one, and one message be read without its."""
+        message = self._frames.next()
+        if message is None:
+            poller = poll()
+            poller.register(self._fd, POLLIN)
+            message = self._receive() if poller.poll(0) else None
+        return message
 
     def _receive(self) -> Any:
         """The next message; None when the parent has closed the connection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from greenroom.server import Refusal, Wanted, serve
+from greenroom.server import USUAL, Refusal, Wanted, serve
 
 HELP = "serve a WSGI app, and run its tasks in the same process"
 _LEVELS = ("debug", "info", "warning", "error")
@@ -21,8 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bind",
         metavar="ADDRESS",
-        default="127.0.0.1:8888",
-        help="host:port, [::1]:port or unix:/path (%(default)s)",
+        help=f"host:port, [::1]:port or unix:/path ({USUAL}, or the socket that systemd passes on)",
     )
     parser.add_argument("--workers", type=int, metavar="N", default=1, help="processes: only 1 is possible yet")
     parser.add_argument(
@@ -32,6 +31,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=30.0,
         help="how long requests and tasks may go on after SIGTERM or SIGINT (%(default)g)",
     )
+    parser.add_argument(
+        "--start-timeout",
+        type=float,
+        metavar="SECONDS",
+        default=60.0,
+        help="how long a successor, started on SIGHUP, has until it serves (%(default)g)",
+    )
+    parser.add_argument("--pid", metavar="FILE", help="write the number of the process that serves into this file")
     parser.add_argument("--room", metavar="MODULE:ROOM", help="where the Greenroom is (found in the app's module)")
     parser.add_argument("--no-healthz", action="store_true", help="leave /healthz to the app")
     parser.add_argument(
@@ -50,11 +57,15 @@ def _wanted(options: argparse.Namespace) -> Wanted:
         )
     if not 0 <= options.drain < float("inf"):
         raise Refusal(f"--drain {options.drain:g} is no length of time: give seconds, 0 or more.")
+    if not 0 < options.start_timeout < float("inf"):
+        raise Refusal(f"--start-timeout {options.start_timeout:g} is no length of time: give seconds, more than 0.")
     return Wanted(
         app=options.app,
         room=options.room,
         bind=options.bind,
         drain=options.drain,
+        start_timeout=options.start_timeout,
+        pid=options.pid,
         healthz=not options.no_healthz,
         access_log=options.access_log,
         log_level=options.log_level,

@@ -17,6 +17,7 @@ from greenroom.lanes import _logs
 from greenroom.lanes._inside import MAIN
 from greenroom.lanes._messages import (
     CHUNK,
+    Draining,
     Enqueued,
     Frames,
     Levels,
@@ -47,6 +48,8 @@ class Helper:
     def __init__(self, module: str, *, max_memory: int | None, gone: Any, enqueued: Any) -> None:
         self.jobs = 0
         self.is_busy = False  # an errand of its is under way
+        self._is_at_work = False  # it has been handed over
+        self._is_draining = False
         self.idle_since = 0.0
         self.max_memory = max_memory
         self._gone = gone
@@ -92,7 +95,9 @@ class Helper:
             if self.max_memory is not None:
                 self._look.start(self._check_memory)
             self._send(order, errand)
-            is_sent = True
+            is_sent = self._is_at_work = True
+            if self._is_draining:
+                self._tell_of_drain()
             answer = self._answer(errand)
         except ProcessDied:
             raise
@@ -103,8 +108,16 @@ class Helper:
                 self.kill()  # it waits for the rest of a message that does not come
             raise
         finally:
+            self._is_at_work = False
             self._look.stop()
         return unpacked(answer, errand)
+
+    def drain(self) -> None:
+        """Let what runs there, from now on, know that this process is to end."""
+        if not self._is_draining:
+            self._is_draining = True
+            if self._is_at_work:
+                self._tell_of_drain()
 
     def kill(self) -> None:
         self._is_spent = True
@@ -129,6 +142,7 @@ class Helper:
             errand.attempt.job._replace(payload=None),
             errand.attempt.deadline,
             context.capture(),
+            errand.attempt.is_interruptible,
             news,
         )
 
@@ -214,6 +228,11 @@ class Helper:
         except BaseException:  # noqa: BLE001, S110  (whatever else comes meanwhile: enough is enough)
             pass
         self.kill()
+
+    def _tell_of_drain(self) -> None:
+        with suppress(OSError):  # it died, which whoever waits for its answer will hear
+            self._socket.sendall(frame(Draining()))
+            self.process.kill(signal.SIGURG)
 
     def _check_memory(self) -> None:
         used = self.process.memory()

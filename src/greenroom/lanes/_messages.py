@@ -55,7 +55,12 @@ class Order(NamedTuple):
     job: Job  # without its payload
     deadline: datetime | None
     context: str | None
+    is_interruptible: bool
     levels: Levels | None  # None: as they were
+
+
+class Draining(NamedTuple):
+    """To a child: its parent is to end soon, and a signal comes that makes it look."""
 
 
 class Stop(NamedTuple):

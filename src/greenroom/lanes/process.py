@@ -68,6 +68,11 @@ class ProcessLane(GreenletLane):
         self._idle: list[Helper] = []  # the last one used is the first to be used again
         self._idle_ends = self._hub.loop.timer(0, ref=False)
 
+    def drain(self) -> None:
+        """Let tasks that run in helpers know that the process is to end."""
+        for helper in list(self._helpers):
+            helper.drain()
+
     def close(self) -> None:
         """End all helpers: softly those that are idle."""
         self._idle_ends.stop()

@@ -1,6 +1,7 @@
 """The server: serves a WSGI app and runs its room's tasks, in one process, until it is told to end."""
 
+from greenroom.server._address import USUAL
 from greenroom.server._refusal import Refusal
 from greenroom.server._serve import Wanted, serve
 
-__all__ = ["Refusal", "Wanted", "serve"]
+__all__ = ["USUAL", "Refusal", "Wanted", "serve"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from greenroom.server._refusal import Refusal
 
+USUAL = "127.0.0.1:8888"
 _HOST_PORT = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^:\[\]/\s]+)):(?P<port>[0-9]{1,5})")
 _LAST_PORT = 65535
 _FORMS = "host:port (127.0.0.1:8888), [address]:port ([::1]:8888) or unix:/path"

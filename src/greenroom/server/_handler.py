@@ -47,7 +47,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # gevent is not typed
 
     def read_requestline(self) -> str:
         self.request_id = self.requestline = self._orig_status = None  # those of the request before
-        if self.server.is_draining:
+        if self.server.is_hanging_up:
             self.hang_up()
         self.server.idle.add(self)
         try:

@@ -1,4 +1,5 @@
-"""A listener: the socket that connections come in by, bound before anything else is started."""
+"""A listener: the socket that connections come in by, bound before anything else is started, or passed on by whoever
+has started this process."""
 
 from __future__ import annotations
 
@@ -14,20 +15,59 @@ from greenroom.server._address import Address
 from greenroom.server._refusal import FAILED, Refusal
 
 _BACKLOG = 1024  # connections that may wait to be accepted; the kernel may allow fewer
+Identity = tuple[int, int]  # of a file: its device and inode
 _NOT_FOR_OTHERS = 0o117  # umask that makes a unix socket 0660
 
 
 class Listener:
-    """Bound and listening. Raises Refusal if that cannot be."""
+    """Listens with this socket; `is_passed_on` if another process has bound it."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, bound: socket.socket, address: Address, *, is_passed_on: bool) -> None:
+        self.socket = bound
         self.address = address
-        self._made: tuple[int, int] | None = None  # the unix socket's file, as device and inode
+        self.is_passed_on = is_passed_on
+        self._file: Identity | None = None  # of a unix socket, if it is to be removed at the end
+
+    @classmethod
+    def at(cls, address: Address) -> Listener:
+        """A socket of our own. Raises Refusal if that cannot be."""
         try:
-            self.socket = self._bind_path() if address.path else self._bind_port()
-            self.socket.listen(_BACKLOG)
+            bound = _bind_path(address.path) if address.path else _bind_port(address)
+            bound.listen(_BACKLOG)
         except OSError as error:
             raise Refusal(_explain(error, address), exit_code=FAILED) from None
+        listener = cls(bound, address, is_passed_on=False)
+        listener.owns_file = bool(address.path)
+        return listener
+
+    @classmethod
+    def passed_on(cls, number: int) -> Listener:
+        """A socket that was open when this process began. Raises Refusal if it cannot be used."""
+        try:
+            os.set_inheritable(number, False)
+            bound = socket.socket(fileno=number)
+            name = bound.getsockname()
+            if bound.type != socket.SOCK_STREAM or not bound.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise OSError(errno.EINVAL, "it does not listen for connections")
+        except OSError as error:
+            raise Refusal(
+                f"the socket that was passed on as file {number} cannot be used: {error.strerror}. Pass on one "
+                "that listens, such as systemd's ListenStream=.",
+                exit_code=FAILED,
+            ) from None
+        if isinstance(name, tuple):
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return cls(bound, Address(host=name[0], port=name[1]), is_passed_on=True)
+        return cls(bound, Address(path=os.fsdecode(name)), is_passed_on=True)
+
+    @property
+    def owns_file(self) -> bool:
+        """Whether the file of a unix socket goes with it when it closes."""
+        return self._file is not None
+
+    @owns_file.setter
+    def owns_file(self, is_owner: bool) -> None:
+        self._file = _identity(self.address.path) if is_owner else None
 
     @property
     def port(self) -> int:
@@ -43,30 +83,29 @@ class Listener:
 
     def close(self) -> None:
         self.socket.close()
-        if self._made is not None and _identity(self.address.path) == self._made:
+        if self._file is not None and _identity(self.address.path) == self._file:
             Path(self.address.path).unlink()
 
-    def _bind_port(self) -> socket.socket:
-        ((family, _, _, _, name), *_) = socket.getaddrinfo(
-            self.address.host, self.address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted sockets take after this one. pywsgi sends head and body apart, and with Nagle's algorithm
-        # each answer on a kept-alive connection then takes 44 ms.
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _bound(bound, name)
 
-    def _bind_path(self) -> socket.socket:
-        path = self.address.path
-        _remove_stale(path)
-        umask = os.umask(_NOT_FOR_OTHERS)
-        try:
-            bound = _bound(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path)
-        finally:
-            os.umask(umask)
-        self._made = _identity(path)
-        return bound
+def _bind_port(address: Address) -> socket.socket:
+    ((family, _, _, _, name), *_) = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted sockets take after this one. pywsgi sends head and body apart, and with Nagle's algorithm
+    # each answer on a kept-alive connection then takes 44 ms.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return _bound(bound, name)
+
+
+def _bind_path(path: str) -> socket.socket:
+    _remove_stale(path)
+    umask = os.umask(_NOT_FOR_OTHERS)
+    try:
+        return _bound(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path)
+    finally:
+        os.umask(umask)
 
 
 def _bound(fresh: socket.socket, name: tuple[Any, ...] | str) -> socket.socket:
@@ -90,7 +129,7 @@ def _remove_stale(path: str) -> None:
                 Path(path).unlink()
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str) -> Identity | None:
     try:
         found = os.lstat(path)
     except FileNotFoundError:

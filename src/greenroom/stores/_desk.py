@@ -113,6 +113,10 @@ class Desk:
         """Have `work` done on the desk's thread, after what was asked before."""
         return self.ask(Errand(work))
 
+    def stir(self) -> None:
+        """Have `idle` called soon."""
+        self._ring()
+
     def close(self) -> None:
         """Serve what waits, then end the thread. Must not be called on it."""
         if self._closing:

@@ -3,15 +3,19 @@ between processes."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
 from greenroom.errors import InvalidOption, NewerSchema, StoreUnavailable
+from greenroom.stores._fault import fault_of
 from greenroom.stores._rows import sql
 
+_CHECKPOINT = 4000  # pages in the log before they are moved to the file
 SCHEMA = 2  # each version has its upgrade_N.sql, which makes it of the one before
 
 
@@ -55,19 +59,27 @@ def prepare(path: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> StoreUnavailable:
     """Say that the database, or what stands beside it, cannot be made."""
+    what = f"sqlite:///{path} cannot be used: {error.filename or path}: {error.strerror}"
+    if error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE):
+        return fault_of(error, path)
     return StoreUnavailable(
-        f"sqlite:///{path} cannot be used: {error.filename or path}: {error.strerror}. The app's user must "
-        f"be able to write to {path.parent}, or name a file elsewhere: "
+        f"{what}. The app's user must be able to write to {path.parent}, or name a file elsewhere: "
         "Greenroom('sqlite:////var/lib/app/greenroom.db')."
     )
 
 
 def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
-    """A connection without transactions of its own making; only the thread that asked for it may use it."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, cached_statements=256)
+    """A connection without transactions of its own making; only the thread that asked for it may use it.
+
+    The file must be there: SQLite would make an empty one, and nobody would know that the jobs are gone.
+    """
+    uri = f"file:{quote(str(path))}?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0, cached_statements=256)
     try:
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'disk' else 'NORMAL'}")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        # After a burst, or a long backup, the log goes back to this.
+        connection.execute(f"PRAGMA journal_size_limit = {_CHECKPOINT * 4096}")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
         else:
@@ -99,18 +111,3 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 def _execute_all(connection: sqlite3.Connection, file: str) -> None:
     for statement in sql(file).split(";\n"):
         connection.execute(statement)
-
-
-def explain(error: sqlite3.Error, path: Path) -> StoreUnavailable:
-    """Say what SQLite's error means for whoever reads the log."""
-    text = str(error)
-    remedies = {
-        "readonly": "The app's user must be able to write to the file and to its folder.",
-        "unable to open": "The app's user must be able to write to the file and to its folder.",
-        "full": "Make room on the disk; it is tried again by itself.",
-        "locked": "Another program holds a transaction open on this file; end it.",
-        "not a database": "It is some other file: name another, or move it away.",
-        "malformed": "The file is damaged: keep a copy, and restore a backup.",
-    }
-    remedy = next((remedy for sign, remedy in remedies.items() if sign in text), "See the log of the disk.")
-    return StoreUnavailable(f"sqlite:///{path} cannot be used: {text}. {remedy}")

@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
+import sys
 import uuid
 from pathlib import Path
 
+_FLOCK = struct.Struct("hhqqi4x")  # what Linux takes and gives: kind, whence, start, length, pid
 _mine: set[str] = set()  # POSIX locks do not shut out their own process: it has to know what it holds
+
+
+def others(names: list[str]) -> list[str]:
+    """Those, of the files in the folder, by which others live or have lived."""
+    return [name for name in names if "." not in name and name not in _mine]
 
 
 class Incarnation:
@@ -49,6 +57,22 @@ def is_over(folder: Path, name: str) -> bool:
     finally:
         os.close(file)
     return True
+
+
+def pid_of(folder: Path, name: str) -> int | None:
+    """The process that lives under that name, by its lock; None if it is over, this one, or cannot be told."""
+    if name in _mine or sys.platform != "linux":
+        return None
+    try:
+        file = os.open(folder / name, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    finally:
+        os.close(file)
+    return pid if kind != fcntl.F_UNLCK and pid > 0 else None  # 0: it lives in another namespace of processes
 
 
 def forget(folder: Path, name: str) -> None:

@@ -9,19 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from greenroom.job import SUSPICIOUS, Job, Progress, Status
+from greenroom.job import Job, Progress, Status
 from greenroom.outcome import TaskError
 
-SUSPECT, READY, SCHEDULED, RUNNING = -1, 0, 1, 2
+READY, SCHEDULED, RUNNING = 0, 1, 2
 STATES = {
     Status.RUNNING: RUNNING,
     Status.SUCCESSFUL: 3,
     Status.FAILED: 4,
     Status.CANCELLED: 5,
 }
-_STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys(
-    (SUSPECT, READY, SCHEDULED), Status.READY
-)
+_STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys((READY, SCHEDULED), Status.READY)
 _STATEMENTS = Path(__file__).with_name("sql") / "sqlite"
 _CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)  # few sizes, so that the statement cache holds them all
 
@@ -33,13 +31,8 @@ Row = tuple[Any, ...]
 
 
 def state_of(job: Job, now: int) -> int:
-    """The column `state`, which tells apart what the model does not: ready now, ready later, and under suspicion.
-
-    So no claim comes across a suspect but the one that asks for it.
-    """
+    """The column `state`, which tells apart what the model does not: ready now, and ready later."""
     if job.status is Status.READY:
-        if job.crashes >= SUSPICIOUS:
-            return SUSPECT
         return READY if job.run_after <= now else SCHEDULED
     return STATES[job.status]
 

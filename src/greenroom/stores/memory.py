@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
+from gevent import get_hub
+
 from greenroom._native import RLock
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import Job, Status
-from greenroom.stores.base import LEASE, Claim, Claimed, Fate, Lost, Page
+from greenroom.stores._news import news_of
+from greenroom.stores.base import LEASE, Claim, Claimed, Mark, News, Page, Tick
 
 _Entry = tuple[int, int, int]  # what it is sorted by, id, version
+_Listener = tuple[Any, Callable[[News], object]]  # the event loop, and who is to be told in it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,11 +29,12 @@ class _Shelf:
     jobs: dict[int, Job] = field(default_factory=dict)
     ready: dict[str, list[_Entry]] = field(default_factory=dict)  # lane: heap, by -priority
     scheduled: list[_Entry] = field(default_factory=list)  # heap, by run_after
-    suspects: list[_Entry] = field(default_factory=list)  # heap, by run_after
     finished: OrderedDict[int, None] = field(default_factory=OrderedDict)  # ids, the latest to finish last
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    marks: dict[str, Mark] = field(default_factory=dict)
     leases: dict[int, int] = field(default_factory=dict)  # worker: until
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    listeners: dict[MemoryStore, _Listener] = field(default_factory=dict)  # of those who are open
     # A native lock, whatever is patched: no greenlet switches while one is held.
     lock: Any = field(default_factory=RLock)
 
@@ -38,13 +43,14 @@ class MemoryStore:
     """Keeps the jobs of one process; of those finished, the latest `keep`."""
 
     url = "memory://"
-    lease = LEASE
+    trouble: str | None = None  # memory has none
 
     def __init__(self, *, clock: Clock | None = None, keep: int = 10_000) -> None:
         self._clock = clock or SystemClock()
         self._keep = keep
         self._shelf = _Shelf()
         self._worker = 0
+        self._heard: Callable[[News], object] = lambda _: None
 
     @property
     def worker(self) -> int:
@@ -60,11 +66,17 @@ class MemoryStore:
         with self._shelf.lock:
             if not self._worker:
                 self._register()
+                self._shelf.listeners[self] = get_hub().loop, self._heard
 
     def close(self) -> None:
         with self._shelf.lock:
             self._shelf.leases.pop(self._worker, None)
             self._worker = 0
+            if self._shelf.listeners.pop(self, None):
+                self._tell(News(has_left=True))
+
+    def listen(self, heard: Callable[[News], object]) -> None:
+        self._heard = heard
 
     def add(self, jobs: Sequence[Job]) -> None:
         shelf = self._shelf
@@ -82,6 +94,7 @@ class MemoryStore:
                 ids.add(job.id)
             for job in jobs:
                 self._put(job)
+            self._tell_of(jobs)
 
     def claim(self, claim: Claim) -> Claimed:
         shelf = self._shelf
@@ -89,11 +102,8 @@ class MemoryStore:
             self._fence()
             self._promote(claim.now + claim.ahead)
             jobs = [job for lane, slots in claim.slots.items() for job in self._take(lane, slots, claim.now)]
-            if claim.suspect:
-                jobs += self._take_suspect(claim.now)
             jobs.sort(key=lambda job: (-job.priority, job.id))
-            due = shelf.scheduled[0][0] if shelf.scheduled else None
-            return Claimed(jobs, due, self._next_suspect() if claim.suspect else None)
+            return Claimed(jobs, shelf.scheduled[0][0] if shelf.scheduled else None)
 
     def swap(self, old: Job, new: Job) -> bool:
         shelf = self._shelf
@@ -104,18 +114,33 @@ class MemoryStore:
                 return False
             shelf.counts[stored.status] -= 1
             self._put(new)
+            self._tell_of(changes=[(old, new)])
             return True
 
     def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
         with self._shelf.lock:
             return [self.swap(old, new) for old, new in changes]
 
+    def tick(self, ticks: Sequence[Tick]) -> list[bool]:
+        shelf = self._shelf
+        with shelf.lock:
+            self._fence()
+            marks = dict(shelf.marks)
+            moved = [_is_moved(marks, tick) for tick in ticks]
+            self.add([job for tick, is_moved in zip(ticks, moved, strict=True) if is_moved for job in tick.jobs])
+            shelf.marks = marks  # not before the jobs are stored: both, or neither
+            return moved
+
+    def marks(self) -> list[Mark]:
+        self._check_open()
+        return sorted(self._shelf.marks.values())
+
     def renew(self, until: int) -> None:
         with self._shelf.lock:
             self._fence()
             self._shelf.leases[self._worker] = until
 
-    def expired(self, now: int, limit: int) -> list[Lost]:
+    def expired(self, now: int, limit: int) -> list[Job]:
         shelf = self._shelf
         with shelf.lock:
             self._fence()
@@ -125,8 +150,7 @@ class MemoryStore:
             held = {job.worker for job in jobs}
             for worker in [worker for worker in shelf.leases if worker not in alive and worker not in held]:
                 del shelf.leases[worker]
-            lost = sorted(jobs)[:limit]
-            return [Lost(job, Fate.STALLED if job.worker in shelf.leases else Fate.LEFT) for job in lost]
+            return sorted(jobs)[:limit]
 
     def get(self, job_id: int) -> Job | None:
         self._check_open()
@@ -138,7 +162,6 @@ class MemoryStore:
         status: Status | None = None,
         task: str | None = None,
         queue_name: str | None = None,
-        crashed: bool = False,
         before: int | None = None,
         limit: int = 50,
     ) -> Page:
@@ -150,7 +173,6 @@ class MemoryStore:
                 if (status is None or job.status is status)
                 and (task is None or job.task == task)
                 and (queue_name is None or job.queue_name == queue_name)
-                and (job.crashes or not crashed)
                 and (before is None or job.id < before)
             ]
         wanted.sort(key=lambda job: -job.id)
@@ -191,14 +213,21 @@ class MemoryStore:
         self._worker = next(self._shelf.numbers)
         self._shelf.leases[self._worker] = self._clock.now() + LEASE
 
+    def _tell_of(self, added: Sequence[Job] = (), changes: Sequence[tuple[Job, Job]] = ()) -> None:
+        if len(self._shelf.listeners) > 1 and (news := news_of(added, changes)):
+            self._tell(news)
+
+    def _tell(self, news: News) -> None:
+        for store, (loop, heard) in self._shelf.listeners.items():
+            if store is not self:
+                loop.run_callback_threadsafe(heard, news)
+
     def _put(self, job: Job) -> None:
         shelf = self._shelf
         shelf.jobs[job.id] = job
         shelf.counts[job.status] += 1
         shelf.finished.pop(job.id, None)
-        if job.is_suspect and job.status is Status.READY:
-            heappush(shelf.suspects, (job.run_after, job.id, job.version))
-        elif job.status is Status.READY:
+        if job.status is Status.READY:
             if job.run_after <= self._clock.now():
                 self._queue(job)
             else:
@@ -236,23 +265,19 @@ class MemoryStore:
             if self._moved_on(entry):
                 continue
             slots -= 1
-            yield self._claimed(shelf.jobs[entry[1]], now)
+            job = shelf.jobs[entry[1]]
+            shelf.jobs[job.id] = claimed = job.claimed(self._worker, now)
+            shelf.counts[Status.READY] -= 1
+            shelf.counts[Status.RUNNING] += 1
+            yield claimed
 
-    def _take_suspect(self, now: int) -> Iterator[Job]:
-        due = self._next_suspect()
-        if due is not None and due <= now:
-            _, job_id, _ = heappop(self._shelf.suspects)
-            yield self._claimed(self._shelf.jobs[job_id], now)
 
-    def _next_suspect(self) -> int | None:
-        suspects = self._shelf.suspects
-        while suspects and self._moved_on(suspects[0]):
-            heappop(suspects)
-        return suspects[0][0] if suspects else None
-
-    def _claimed(self, job: Job, now: int) -> Job:
-        claimed = job.claimed(self._worker, now)
-        self._shelf.jobs[job.id] = claimed
-        self._shelf.counts[Status.READY] -= 1
-        self._shelf.counts[Status.RUNNING] += 1
-        return claimed
+def _is_moved(marks: dict[str, Mark], tick: Tick) -> bool:
+    match tick:
+        case Tick(old, Mark(name) as new) if marks.get(name) == old:
+            marks[name] = new
+        case Tick(Mark(name) as old, None) if marks.get(name) == old:
+            del marks[name]
+        case _:
+            return False
+    return True

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -21,10 +21,13 @@ from greenroom.clock import SECOND, Clock, SystemClock
 from greenroom.errors import InvalidOption, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Desk, Request
-from greenroom.stores._file import connect, explain, prepare, unwritable
+from greenroom.stores._fault import fault_of, spoils
+from greenroom.stores._file import connect, prepare, unwritable
+from greenroom.stores._keeper import FAULTS, LOOK
 from greenroom.stores._ledger import Add, Call, Ledger, Swap
-from greenroom.stores._rows import SCHEDULED, STATES, SUSPECT, Row, count_statuses, sql, to_job
-from greenroom.stores.base import LEASE, Claim, Claimed, Lost, Page
+from greenroom.stores._place import Place
+from greenroom.stores._rows import READY, SCHEDULED, STATES, Row, count_statuses, sql, to_job
+from greenroom.stores.base import Claim, Claimed, Mark, News, Page, Tick
 
 Durability = Literal["disk", "process"]
 T = TypeVar("T")
@@ -44,51 +47,57 @@ class _Query(Request[list[Row]]):
 class _Reader:
     """A connection that only reads. All of it runs on the one native reader thread."""
 
-    def __init__(self, path: Path, durability: Durability) -> None:
+    def __init__(self, path: Path, place: Place, durability: Durability) -> None:
         self._path = path
+        self._place = place
         self._durability = durability
         self._connection: sqlite3.Connection | None = None
 
     def serve(self, queries: list[_Query]) -> None:
-        if self._connection is None:
-            self._connection = connect(self._path, durability=self._durability, read_only=True)
         for query in queries:
             try:
-                query.answer = self._connection.execute(query.statement, query.values).fetchall()
-            except sqlite3.Error as error:
-                query.error = explain(error, self._path)
+                query.answer = self._connected().execute(query.statement, query.values).fetchall()
+            except FAULTS as error:
+                query.error = fault_of(error, self._path)
+                if spoils(error):
+                    self.close()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = connect(self._path, durability=self._durability, read_only=True)
+            try:
+                self._place.confirm()  # else it may be the file that somebody has put in the place of ours
+            except BaseException:
+                self.close()
+                raise
+        return self._connection
 
 
 class SqliteStore:
     """Jobs in one SQLite file.
 
     `durability="disk"` syncs each commit and survives power loss; `"process"` survives the death of the process,
-    but may lose the last commits when the machine goes down. `lease` is in microseconds, and the same for all that
-    use the file; a third of it must be more than anything may hold the GIL.
+    but may lose the last commits when the machine goes down.
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        durability: Durability = "disk",
-        lease: int = LEASE,
-        clock: Clock | None = None,
+        self, path: str | os.PathLike[str], *, durability: Durability = "disk", clock: Clock | None = None
     ) -> None:
         if durability not in ("disk", "process"):
             raise InvalidOption(
                 f'durability={durability!r} is not known: use "disk" (survives power loss) or "process" '
                 "(survives the death of the process)."
             )
-        self._path = Path(path).absolute()
+        self._path = Path(path).resolve()  # one lock for one file, by whatever name it is reached
         self._durability = durability
-        self.lease = lease
         self._clock = clock or SystemClock()
         self._ledger: Ledger | None = None
+        self._heard: Callable[[News], object] = lambda _: None
 
     @property
     def url(self) -> str:
@@ -98,18 +107,23 @@ class SqliteStore:
     def worker(self) -> int:
         return self._ledger.worker if self._ledger else 0
 
+    @property
+    def trouble(self) -> str | None:
+        trouble = self._ledger and self._ledger.trouble
+        return str(trouble) if trouble else None
+
     def open(self) -> None:
         if self._ledger is not None:
             return
         prepare(self._path)
         try:
             self._ledger = ledger = Ledger(
-                self._path, durability=self._durability, lease=self.lease, clock=self._clock
+                self._path, durability=self._durability, clock=self._clock, heard=self._heard, stir=self._stir
             )
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.renew_in_time, tick=self.lease / 6 / SECOND)
-        self._reading = reading = _Reader(self._path, self._durability)
+        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.look_after, tick=LOOK)
+        self._reading = reading = _Reader(self._path, ledger.place, self._durability)
         self._reader = Desk(reading.serve, name=self.url)
         try:
             self._writer.run(ledger.open)
@@ -129,13 +143,17 @@ class SqliteStore:
         finally:
             reader.close()
             writer.close()
+            ledger.siblings.close()
+
+    def listen(self, heard: Callable[[News], object]) -> None:
+        self._heard = heard
 
     def add(self, jobs: Sequence[Job]) -> None:
         self._write(Add(jobs))
 
     def claim(self, claim: Claim) -> Claimed:
         ledger = self._open_ledger()
-        return self._write(Call(lambda: ledger.claim(claim)))
+        return self._write(Call(lambda: ledger.claim(claim), needs_room=True))
 
     def swap(self, old: Job, new: Job) -> bool:
         (is_swapped,) = self.swap_all([(old, new)])
@@ -144,11 +162,18 @@ class SqliteStore:
     def swap_all(self, changes: Sequence[tuple[Job, Job]]) -> list[bool]:
         return self._write(Swap(changes)) if changes else []
 
+    def tick(self, ticks: Sequence[Tick]) -> list[bool]:
+        ledger = self._open_ledger()
+        return self._write(Call(lambda: ledger.tick(ticks)))
+
+    def marks(self) -> list[Mark]:
+        return [Mark(*row) for row in self._read("SELECT name, slot, course, definition FROM schedule ORDER BY name")]
+
     def renew(self, until: int) -> None:
         ledger = self._open_ledger()
         self._write(Call(lambda: ledger.renew(until)))
 
-    def expired(self, now: int, limit: int) -> list[Lost]:
+    def expired(self, now: int, limit: int) -> list[Job]:
         ledger = self._open_ledger()
         return self._write(Call(lambda: ledger.expired(now, limit)))
 
@@ -162,7 +187,6 @@ class SqliteStore:
         status: Status | None = None,
         task: str | None = None,
         queue_name: str | None = None,
-        crashed: bool = False,
         before: int | None = None,
         limit: int = 50,
     ) -> Page:
@@ -175,7 +199,7 @@ class SqliteStore:
             "last": _LAST_ID if before is None else before - 1,
             "limit": limit + 1,
         }
-        jobs = [to_job(row) for row in self._read(sql("find_crashed" if crashed else "find"), wanted)]
+        jobs = [to_job(row) for row in self._read(sql("find"), wanted)]
         return Page(jobs[:limit], jobs[limit - 1].id if len(jobs) > limit else None)
 
     def counts(self) -> dict[Status, int]:
@@ -188,6 +212,9 @@ class SqliteStore:
         wanted = {"before": before, "before_id": id_at(before + MILLISECOND), "limit": limit}
         ids = [row[0] for row in self._read(sql("prunable"), wanted)]
         return self._write(Call(lambda: ledger.delete(ids, before))) if ids else 0
+
+    def _stir(self) -> None:
+        self._writer.stir()
 
     def _write(self, request: Request[T]) -> T:
         self._open_ledger()
@@ -207,5 +234,5 @@ def _states_of(status: Status | None) -> tuple[int | None, int | None]:
     if status is None:
         return None, None
     if status is Status.READY:
-        return SUSPECT, SCHEDULED
+        return READY, SCHEDULED
     return STATES[status], STATES[status]

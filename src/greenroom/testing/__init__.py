@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from greenroom.testing._store_machine import store_machine
     from greenroom.testing.hub_suite import HubSuite, StallSuite
-    from greenroom.testing.jobs import NOON, a_finished_job, a_job, an_error
+    from greenroom.testing.jobs import NOON, a_finished_job, a_job, a_mark, an_error
     from greenroom.testing.lane_suite import LaneSuite
     from greenroom.testing.store_suite import StoreSuite
 
@@ -24,6 +24,7 @@ __all__ = [
     "StoreSuite",
     "a_finished_job",
     "a_job",
+    "a_mark",
     "an_error",
     "store_machine",
 ]
@@ -36,11 +37,12 @@ _WHERE = {
     "StoreSuite": "store_suite",
     "a_finished_job": "jobs",
     "a_job": "jobs",
+    "a_mark": "jobs",
     "an_error": "jobs",
     "store_machine": "_store_machine",
 }
 _SUITES = (
-    *("_adding", "_claiming", "_leasing", "_looking", "_opening", "_pair", "_suspecting", "_swapping"),
+    *("_adding", "_claiming", "_hearing", "_leasing", "_looking", "_opening", "_pair", "_swapping", "_ticking"),
     *("hub_suite", "lane_suite", "_store_machine"),
 )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from unittest import TestCase
 
 from gevent import joinall, spawn
@@ -21,25 +21,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from greenroom.clock import SECOND, ManualClock
 from greenroom.job import Job, Progress, Status
-from greenroom.outcome import Crashed, Outcome, Released, Retried
-from greenroom.stores.base import LEASE, Claim, Page, Store
+from greenroom.outcome import Outcome, Released, Retried
+from greenroom.stores.base import LEASE, Claim, Mark, Page, Store, Tick
 from greenroom.stores.memory import MemoryStore
-from greenroom.testing._draws import (
-    ANY,
-    CRASHES,
-    DELAYS,
-    LANES,
-    OUTCOMES,
-    PRIORITIES,
-    SLOTS,
-    SOME_SHAPES,
-    Shape,
-    outcome_of,
-)
+from greenroom.testing._draws import ANY, DELAYS, LANES, OUTCOMES, PRIORITIES, SLOTS, SOME_SHAPES, Shape, outcome_of
 from greenroom.testing._pair import Numbers, Pair
 from greenroom.testing._workers import MakeStore
-from greenroom.testing.jobs import a_job
+from greenroom.testing.jobs import a_job, a_mark
 
+T = TypeVar("T")
 Place = Callable[[ManualClock], MakeStore]
 
 STEPS = int(os.environ.get("GREENROOM_STEPS", "20000"))
@@ -62,6 +52,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.make_store = self.place(self.clock)
         self.jobs: list[Job] = []
         self.past: list[Job] = []
+        self.marks: list[Mark] = []  # all that ever were
         self.used: set[int] = set()
         self.closed: list[Pair] = []
         self.workers: list[Pair] = []
@@ -78,6 +69,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.jobs = reader.model.find(limit=MANY).jobs
         assert self.numbers.ours(reader.store.find(limit=MANY).jobs) == self.jobs
         assert reader.store.counts() == reader.model.counts()
+        assert reader.store.marks() == reader.model.marks()
         self.past = [*self.past, *self.jobs][-KEPT:]
         self.used.update(job.id for job in self.jobs)
 
@@ -101,11 +93,6 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(worker=ANY, ahead=st.sampled_from([1, SECOND]))
     def claim_ahead(self, worker: int, ahead: int) -> None:
         claim = Claim(self.clock.now(), {"greenlet": MANY, "idle": MANY}, ahead)
-        self._worker(worker).ask(lambda store, _: store.claim(claim))
-
-    @rule(worker=ANY, slots=SLOTS)
-    def claim_a_suspect(self, worker: int, slots: int) -> None:
-        claim = Claim(self.clock.now(), {"greenlet": slots}, suspect=True)
         self._worker(worker).ask(lambda store, _: store.claim(claim))
 
     @rule(worker=ANY, slots=SLOTS, outcome=OUTCOMES, delay=DELAYS)
@@ -139,15 +126,15 @@ class StoreMachine(RuleBasedStateMachine):
         for old in self._any_of([job for job in self.jobs if job.is_finished], job):
             self._worker(worker).swap(old, old.again(self.clock.now()))
 
-    @rule(worker=ANY, job=ANY, lane=LANES, priority=PRIORITIES, delay=DELAYS, crashes=CRASHES)
-    def change(self, worker: int, job: int, lane: str, delay: int, **changes: Any) -> None:
+    @rule(worker=ANY, job=ANY, lane=LANES, priority=PRIORITIES, delay=DELAYS)
+    def change(self, worker: int, job: int, lane: str, priority: int, delay: int) -> None:
         for old in self._any_of(self.jobs, job):
             new = old._replace(
                 lane=lane,
+                priority=priority,
                 run_after=self.clock.now() + delay,
-                progress=Progress(delay, None, lane),
+                progress=Progress(priority, None, lane),
                 version=old.version + 1,
-                **changes,  # of priority and crashes
             )
             self._worker(worker).swap(old, new)
 
@@ -182,6 +169,23 @@ class StoreMachine(RuleBasedStateMachine):
         pair.model.add([*new.values()])
         assert [greenlet.value for greenlet in swapping] == [pair.model.swap(*swap) for swap in swaps]
 
+    @rule(worker=ANY, name=LANES, known=ANY, slot=st.sampled_from([None, 0, 1]), jobs=SOME_SHAPES)
+    def tick(self, worker: int, name: str, known: int, slot: int | None, jobs: list[Shape]) -> None:
+        """Move a mark from what it is, or once was; or add it."""
+        pair = self._worker(worker)
+        made = {job.id: job for job in (self._make(pair, shape) for shape in jobs)}
+        new = [job for job in made.values() if job.status is not Status.RUNNING]
+        olds = self._any_of([*self.marks, *pair.model.marks()] if pair.model.worker else [], -known - 1)
+        old = olds[0] if olds and known % 4 else None
+        mark = a_mark(name=old.name if old else name, slot=slot, course=f"[{known % 3}]")
+        self.marks.append(mark)
+        pair.ask(lambda store, theirs: store.tick([Tick(old, mark, [theirs(job) for job in new])]))
+
+    @rule(worker=ANY, known=ANY)
+    def drop_a_mark(self, worker: int, known: int) -> None:
+        ticks = [Tick(old, None) for old in self._any_of(self.marks, known)]
+        self._worker(worker).ask(lambda store, _: store.tick(ticks))
+
     @rule(seconds=st.sampled_from([0.000001, 1, 9, 10, 29, 31, 3600]))
     def time_passes(self, seconds: float) -> None:
         self._pass_time(seconds)
@@ -211,10 +215,10 @@ class StoreMachine(RuleBasedStateMachine):
             pair.close()
             pair.ask(lambda store, _: store.counts())
 
-    @rule(worker=ANY, limit=st.integers(1, 5), outcome=st.sampled_from([Crashed, Retried, Released, None]))
+    @rule(worker=ANY, limit=st.integers(1, 5), outcome=st.sampled_from([Retried, Released, None]))
     def rescue(self, worker: int, limit: int, outcome: type[Outcome] | None) -> None:
         pair = self._awake(worker)
-        for lost, _ in pair.ask(lambda store, _: store.expired(self.clock.now(), limit)):
+        for lost in pair.ask(lambda store, _: store.expired(self.clock.now(), limit)):
             if outcome is not None:
                 assert pair.swap(lost, lost.after(self._come_to(outcome, 0), self.clock.now()))
 
@@ -235,12 +239,11 @@ class StoreMachine(RuleBasedStateMachine):
         status=st.one_of(st.none(), st.sampled_from(Status)),
         task=st.sampled_from([None, "app.send", "app.nothing"]),
         queue_name=st.sampled_from([None, "resize"]),
-        crashed=st.booleans(),
         limit=st.integers(1, 3),
     )
-    def find(self, worker: int, limit: int, **wanted: Any) -> None:
+    def find(self, worker: int, status: Status | None, task: str | None, queue_name: str | None, limit: int) -> None:
         pair, before = self._awake(worker), None
-        wanted["limit"] = limit
+        wanted = {"status": status, "task": task, "queue_name": queue_name, "limit": limit}
         for known in self._any_of(self.past, limit):
             pair.ask(partial(_get, known.id))
         while True:
@@ -265,8 +268,8 @@ class StoreMachine(RuleBasedStateMachine):
         awake = [pair for pair in self.workers if not pair.is_frozen]
         return awake[number % len(awake)]
 
-    def _any_of(self, jobs: list[Job], number: int) -> list[Job]:
-        return [jobs[number % len(jobs)]] if jobs else []
+    def _any_of(self, things: list[T], number: int) -> list[T]:
+        return [things[number % len(things)]] if things else []
 
     def _make(self, pair: Pair, shape: Shape) -> Job:
         now = self.clock.now()

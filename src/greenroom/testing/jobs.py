@@ -1,4 +1,4 @@
-"""Jobs for tests: say what matters, and the rest is filled in."""
+"""Jobs and marks for tests: say what matters, and the rest is filled in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from greenroom._ids import id_at
 from greenroom.clock import ManualClock
 from greenroom.job import Job, Progress, Status
 from greenroom.outcome import TaskError
+from greenroom.stores.base import Mark
 
 NOON = ManualClock().now()  # when a ManualClock begins
 
@@ -61,3 +62,9 @@ def an_error(**changes: Any) -> TaskError:
         at=NOON - 1,
     )
     return error._replace(**changes)
+
+
+def a_mark(**changes: Any) -> Mark:
+    """Where a schedule stands of which nothing has been enqueued."""
+    mark = Mark(name="app.send", slot=None, course="[]", definition='{"every": 60}')
+    return mark._replace(**changes)

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from greenroom.testing._adding import Adding
 from greenroom.testing._claiming import Claiming
+from greenroom.testing._hearing import Hearing
 from greenroom.testing._leasing import Leasing
 from greenroom.testing._looking import Looking
 from greenroom.testing._opening import Opening
-from greenroom.testing._suspecting import Suspecting
 from greenroom.testing._swapping import Swapping
+from greenroom.testing._ticking import Ticking
 
 
-class StoreSuite(Opening, Adding, Claiming, Swapping, Leasing, Suspecting, Looking):
+class StoreSuite(Opening, Adding, Claiming, Swapping, Leasing, Hearing, Looking, Ticking):
     """Judges a store by its behaviour. A subclass gives the fixture `make_store`."""

@@ -1,6 +1,7 @@
 """A site with a page and a task for each thing that a server may have to cope with."""
 
 import json
+import os
 import sys
 import threading
 import time
@@ -9,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from gevent import monkey
 
-from greenroom import Greenroom, baggage, request_id
+from greenroom import Greenroom, baggage, request_id, track
 
 room = Greenroom()  # greenroom.db, beside this file
 marks = Path(__file__).with_name("marks")
@@ -39,6 +40,21 @@ def spin(seconds):
     while time.monotonic() < ends:
         pass
     mark("spin ends")
+
+
+@room.task
+def hold(seconds):
+    mark("hold begins")
+    monkey.get_original("time", "sleep")(seconds)
+    mark("hold ends")
+
+
+@room.task(on_drain="interrupt")
+def crawl(seconds):
+    """Goes on at the row where it was interrupted."""
+    for row in track(range(int(seconds * 100)), resume=True):
+        mark(f"row {row}")
+        time.sleep(0.01)
 
 
 def app(environ, start_response):
@@ -104,7 +120,12 @@ def threads():
     return "200 OK", ran[0]
 
 
+def pid():
+    return "200 OK", str(os.getpid())
+
+
 PAGES = {
+    "/pid": pid,
     "/hello": hello,
     "/slow": slow,
     "/enqueue": enqueue,

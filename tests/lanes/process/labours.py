@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gevent import GreenletExit
 
-from greenroom import InvalidOption, Retry, Snooze, baggage, request_id
+from greenroom import InvalidOption, Retry, Snooze, baggage, request_id, track
 from greenroom._attempt import current
 from greenroom.lanes import breath
 
@@ -230,3 +230,18 @@ def nap_through_sigterm():
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.01)
     raise Plain("went on")
+
+
+def plod(path):
+    mark(path, "begun")
+    for row in track(range(10_000_000), resume=True):
+        time.sleep(0.001)
+        if row == 50:
+            mark(path, "50 rows")
+
+
+def ask_until_stopping(path):
+    mark(path, "begun")
+    while not current.get().is_stopping:
+        time.sleep(0.001)
+    return "it saw it coming"

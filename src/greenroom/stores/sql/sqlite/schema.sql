@@ -52,3 +52,11 @@ CREATE INDEX job_running ON job (worker) WHERE state = 2;
 -- expired
 CREATE INDEX job_crashed ON job (state, run_after, id) WHERE crashes > 0;
 -- claim_suspect, next_suspect, find_crashed
+
+-- Where each schedule stands: its slots are enqueued by whoever changes its row, in the same transaction.
+CREATE TABLE schedule (
+    name       TEXT PRIMARY KEY,
+    slot       INTEGER,
+    course     TEXT NOT NULL,
+    definition TEXT NOT NULL
+) WITHOUT ROWID;

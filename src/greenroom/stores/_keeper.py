@@ -1,0 +1,191 @@
+"""The keeper: lets the ledger write to the file, one transaction after the other, and sees to what may befall it.
+
+The connection is given up when an error has left it in doubt, and made anew; never to another file than the one that
+was opened, and never to one that is damaged.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from greenroom.clock import SystemClock
+from greenroom.errors import StoreCorrupt, StoreFull, StoreUnavailable
+from greenroom.stores._ballast import Ballast
+from greenroom.stores._condition import Condition
+from greenroom.stores._fault import fault_of, full, spoils
+from greenroom.stores._file import FileLock, connect
+from greenroom.stores._place import Place
+
+LOOK = 1.0  # seconds between looks at whether all is well
+LOG_CAP = 256 << 20  # bytes: the log is that long only if somebody keeps it from being moved to the file
+
+# What is wrong with the file, the disk or the system, and meets whatever is asked.
+FAULTS = (sqlite3.Error, OSError, MemoryError, StoreUnavailable)
+
+
+class Keeper:
+    """All of it runs on the writer's thread, but for `trouble`, which any thread may ask."""
+
+    def __init__(self, path: Path, *, durability: str) -> None:
+        self._path = path
+        self._durability = durability
+        self.lock = FileLock(path.with_name(path.name + ".lock"))
+        self.place = Place(path)
+        self._ballast = Ballast(path)
+        self._condition = Condition(f"sqlite:///{path}")
+        self._log = Condition(f"sqlite:///{path}-wal")
+        self._clock = SystemClock()
+        self._connection: sqlite3.Connection | None = None
+        self._is_open = False
+        self._damage: StoreCorrupt | None = None
+        self._looked_at = 0.0
+
+    @property
+    def trouble(self) -> StoreUnavailable | None:
+        """What is wrong just now."""
+        return self._condition.trouble or self._log.trouble
+
+    def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        """Connect, and do what makes the file ready, in one transaction."""
+        try:
+            self._open(prepare)
+        except FAULTS as error:
+            if not isinstance(self.fault(error), StoreFull) or not self._ballast.spend():
+                raise
+            self._give_up()
+            self._open(prepare)
+        self.no_room()
+
+    def _open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        with self.lock:  # two that turn a new file to WAL at the same time find it locked, and do not wait
+            self._connection = connect(self._path, durability=self._durability)
+        self.place.remember()
+        self._is_open = True
+        with self.transaction() as connection:
+            prepare(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Whoever comes out of it without an error may tell others that it is stored."""
+        with self.lock:
+            if self._condition.trouble is not None:
+                self._check_again()
+            connection = self.connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite has rolled back by itself when the disk is full
+                    with suppress(sqlite3.Error):  # of two errors the first is told
+                        connection.execute("ROLLBACK")
+                raise
+            self.place.confirm()
+
+    def connection(self) -> sqlite3.Connection:
+        """The connection, made anew if it was given up."""
+        if self._connection is None:
+            self._connection = self._open_again()
+        return self._connection
+
+    def no_room(self) -> StoreUnavailable | None:
+        """Why nothing new can be taken, if so."""
+        if not self._ballast.is_spent or self._ballast.lay_in():
+            return None
+        return self._condition.trouble or full(self._path)
+
+    def make_room(self) -> bool:
+        """The disk is full: give up what was kept for that, so that what runs can be recorded. False if it was."""
+        if not self._ballast.spend():
+            return False
+        with self.trying():  # the log is used again from its beginning, as far as it has been moved to the file
+            self.connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return True
+
+    def fault(self, error: Exception) -> StoreUnavailable:
+        """What the error means. If it is more than a mistake in what was asked, it is noted, and the connection given
+        up that met it."""
+        fault = fault_of(error, self._path)
+        if isinstance(fault, StoreCorrupt):
+            self._damage = fault
+        is_spoilt = spoils(error) or self._damage is not None
+        if is_spoilt:
+            self._give_up()
+        if is_spoilt or type(fault) is not StoreUnavailable:
+            self._condition.worsen(fault)
+        return fault
+
+    def is_well(self) -> None:
+        """Something was stored just now."""
+        if self._condition.trouble is not None and not self._ballast.is_spent:
+            self._condition.recover()
+
+    def look(self, write: Callable[[], None]) -> None:
+        """Each second: see whether all is well; after trouble, by having something written."""
+        now = self._clock.monotonic()
+        if now - self._looked_at < LOOK:
+            return
+        self._looked_at = now
+        with self.trying():
+            if self.no_room() is not None:
+                return
+            self._check_again()
+            if self._condition.trouble is not None:
+                write()
+                self._condition.recover()
+            self._check_log()
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Do what nobody waits for: trouble is noted, and that is all."""
+        try:
+            yield
+        except FAULTS as error:
+            self.fault(error)
+
+    def close(self) -> None:
+        self._is_open = False
+        self._give_up()
+        self.lock.close()
+
+    def _give_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            self.place.forget_what_is_beside()  # SQLite may have tidied it up, and makes it anew
+
+    def _open_again(self) -> sqlite3.Connection:
+        if not self._is_open:
+            raise StoreUnavailable(f"sqlite:///{self._path} is closed: nothing can be stored any more.")
+        self._check_again()
+        connection = connect(self._path, durability=self._durability)
+        try:
+            # What a failed sync has left in the log may count as synced, and is not on disk: whatever came after it
+            # in the log would be lost with it. So all of it goes into the file, and the log begins anew.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.place.confirm()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_again(self) -> None:
+        if self._damage is not None:
+            raise self._damage
+        self.place.look()
+
+    def _check_log(self) -> None:
+        size = self.place.log_size()
+        if size > LOG_CAP:
+            self._log.worsen(
+                StoreUnavailable(
+                    f"sqlite:///{self._path}: its log {self._path.name}-wal has grown to {size >> 20} MB, for "
+                    "somebody reads in a transaction that does not end, and keeps it from being moved to the file. "
+                    "End that program."
+                )
+            )
+        else:
+            self._log.recover()
