@@ -186,7 +186,7 @@ FORMS = "give host:port (127.0.0.1:8888), [address]:port ([::1]:8888) or unix:/p
 @pytest.mark.parametrize(
     ("options", "sentences"),
     [
-        ("--workers 2", ["--workers 2 is not possible yet: the app has one process.", "Leave --workers out."]),
+        ("--workers 0", ["--workers 0 is no number of processes: give 1 or more."]),
         ("--drain -1", ["--drain -1 is no length of time: give seconds, 0 or more."]),
         ("--drain nan", ["--drain nan is no length of time: give seconds, 0 or more."]),
         ("--bind nowhere", [f"--bind nowhere is not an address: {FORMS}"]),

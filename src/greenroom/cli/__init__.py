@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -33,24 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[options.command].run(options)
     except Refusal as refusal:
-        if refusal.__cause__ is not None:
-            _show(refusal.__cause__)
-        print(f"greenroom {options.command}: {refusal}", file=sys.stderr)
+        refusal.show(options.command)
         return refusal.exit_code
     except KeyboardInterrupt:
         return 130  # as a shell reports it; once the server runs, SIGINT is a stop like SIGTERM
-
-
-def _show(error: BaseException) -> None:
-    """Print the traceback from the app's own code on, without the frames that led to it."""
-    part = error.__traceback__
-    while part is not None and _is_on_the_way(part.tb_frame.f_globals.get("__name__", "")):
-        part = part.tb_next
-    traceback.print_exception(error.with_traceback(part))
-
-
-def _is_on_the_way(module: str) -> bool:
-    return module.partition(".")[0] in ("greenroom", "importlib", "_frozen_importlib")
 
 
 def _parser() -> argparse.ArgumentParser:

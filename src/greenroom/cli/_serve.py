@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from greenroom.server import USUAL, Refusal, Wanted, serve
+from greenroom.server import USUAL, Refusal, Wanted, become_several, serve
 
 HELP = "serve a WSGI app, and run its tasks in the same process"
 _LEVELS = ("debug", "info", "warning", "error")
@@ -12,7 +12,10 @@ _LEVELS = ("debug", "info", "warning", "error")
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to end."""
-    return serve(_wanted(options))
+    wanted = _wanted(options)
+    if options.workers > 1:
+        become_several(wanted, options.workers)
+    return serve(wanted)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help=f"host:port, [::1]:port or unix:/path ({USUAL}, or the socket that systemd passes on)",
     )
-    parser.add_argument("--workers", type=int, metavar="N", default=1, help="processes: only 1 is possible yet")
+    parser.add_argument("--workers", type=int, metavar="N", default=1, help="processes (%(default)s)")
     parser.add_argument(
         "--drain",
         type=float,
@@ -51,10 +54,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:
-    if options.workers != 1:
-        raise Refusal(
-            f"--workers {options.workers} is not possible yet: the app has one process. Leave --workers out."
-        )
+    if options.workers < 1:
+        raise Refusal(f"--workers {options.workers} is no number of processes: give 1 or more.")
     if not 0 <= options.drain < float("inf"):
         raise Refusal(f"--drain {options.drain:g} is no length of time: give seconds, 0 or more.")
     if not 0 < options.start_timeout < float("inf"):

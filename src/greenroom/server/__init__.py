@@ -3,5 +3,6 @@
 from greenroom.server._address import USUAL
 from greenroom.server._refusal import Refusal
 from greenroom.server._serve import Wanted, serve
+from greenroom.server._several import become_several
 
-__all__ = ["USUAL", "Refusal", "Wanted", "serve"]
+__all__ = ["USUAL", "Refusal", "Wanted", "become_several", "serve"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 from greenroom.app import Greenroom
 from greenroom.server._refusal import FAILED, Refusal
@@ -32,6 +32,15 @@ class Found:
             self.value = _attribute(self.value, attribute, target)
         if parts["call"]:
             self.value = _call(self.value, target)
+
+    @classmethod
+    def by_others(cls, target: str, value: object) -> Self:
+        """What another server has found under that name."""
+        found = cls.__new__(cls)
+        found.target = target
+        found.module = _import(target.partition(":")[0], target)
+        found.value = value
+        return found
 
 
 def find_app(target: str) -> Found:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 import socket
 from contextlib import suppress
 from contextvars import Context
@@ -17,15 +15,13 @@ from gevent.pywsgi import WSGIHandler
 from greenroom._piece import Piece, boundary
 from greenroom.context import request_id
 from greenroom.lanes.traffic import traffic
+from greenroom.server._front import name_request, piece_of_request
 from greenroom.server._logs import access, escaped
 
 if TYPE_CHECKING:
     from greenroom.server._server import Server
 
 log = logging.getLogger("greenroom.server")
-
-_FIRST = 100  # the priority of a request that was put aside: before all but the most urgent tasks
-_HARMLESS = re.compile(r"[A-Za-z0-9._:/+=@~-]{1,128}")
 
 
 class Handler(WSGIHandler):  # type: ignore[misc]  # gevent is not typed
@@ -57,9 +53,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # gevent is not typed
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        self.request_id = given if _HARMLESS.fullmatch(given) else secrets.token_hex(16)
-        environ["HTTP_X_REQUEST_ID"] = self.request_id
+        self.request_id = name_request(environ)
         return environ
 
     def handle_one_response(self) -> None:
@@ -116,9 +110,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # gevent is not typed
 
 def _request(frame: FrameType) -> Piece:
     handler: Handler = frame.f_locals["self"]
-    path = str(handler.path).partition("?")[0]  # what is asked for may be private
-    name = escaped(f"{handler.command} {path}")
-    return Piece(name, "request", frame, is_preemptible=handler.server.preempts_requests, priority=_FIRST)
+    return piece_of_request(frame, handler.command, handler.path, is_preemptible=handler.server.preempts_requests)
 
 
 boundary(Handler._respond, _request)  # noqa: SLF001  (it is this file's)

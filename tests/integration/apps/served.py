@@ -24,16 +24,16 @@ def until(happens, what, seconds=PATIENCE):
 
 
 class Served:
-    def __init__(self, folder, *options, app="stage:app", bind="127.0.0.1:0"):
+    def __init__(self, folder, *options, app="stage:app", bind="127.0.0.1:0", program=("greenroom", "serve")):
         for source in Path(__file__).parent.glob("*.py"):
             shutil.copy(source, folder)
         self.folder = folder
         self._stderr = folder / f"stderr-{len(list(folder.glob('stderr-*')))}"
-        command = [sys.executable, "-m", "greenroom", "serve", app, "--bind", bind, *options]
+        command = [sys.executable, "-m", *program, app, "--bind", bind, *options]
         with self._stderr.open("wb") as stderr:
-            self.process = subprocess.Popen(command, cwd=folder, stderr=stderr)
-        self.start_line = self.said("greenroom: serving ")
-        self.port = int((re.search(r":(\d+) \(store", self.start_line) or [0, 0])[1])
+            self.process = subprocess.Popen(command, cwd=folder, stdout=stderr, stderr=stderr)
+        self.start_line = self.said("greenroom: serving " if "greenroom" in program else "Listening at: ")
+        self.port = int((re.search(r":(\d+) \(", self.start_line) or [0, 0])[1])
 
     @property
     def stderr(self):

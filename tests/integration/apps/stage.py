@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -57,6 +58,18 @@ def crawl(seconds):
         time.sleep(0.01)
 
 
+@room.task
+def die_once(seconds):
+    if room.current().attempt == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    mark("lives on")
+
+
+@room.task
+def whoami():
+    return os.getpid()
+
+
 def app(environ, start_response):
     page = PAGES.get(environ["PATH_INFO"], missing)
     status, body = page(**dict(parse_qsl(environ["QUERY_STRING"])))
@@ -98,6 +111,11 @@ def carry():
     return "200 OK", json.dumps(before)
 
 
+def work():
+    """Which process ran a task that was enqueued here, when its slots are taken by others."""
+    return "200 OK", str(whoami.enqueue().wait(10).return_value)
+
+
 def boom():
     raise ValueError("the page is broken")
 
@@ -132,6 +150,7 @@ PAGES = {
     "/job": job,
     "/whose": whose,
     "/carry": carry,
+    "/work": work,
     "/boom": boom,
     "/leave": leave,
     "/patched": patched,
