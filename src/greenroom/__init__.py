@@ -28,6 +28,7 @@ from greenroom.errors import (
     StoreUnavailable,
     TaskProcessError,
     UnknownResult,
+    UnknownSchedule,
     WaitTimeout,
 )
 from greenroom.job import Progress, Status
@@ -38,6 +39,7 @@ from greenroom.result import TaskResult
 from greenroom.schedule import Schedule, cron, every
 from greenroom.signals import loop_blocked, task_enqueued, task_finished, task_retried, task_started
 from greenroom.task import Prepared, Task
+from greenroom.timetable import Scheduled, Timetable
 from greenroom.track import checkpoint, track
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "ResultError",
     "Retry",
     "Schedule",
+    "Scheduled",
     "ShuttingDown",
     "Snooze",
     "Status",
@@ -81,7 +84,9 @@ __all__ = [
     "TaskError",
     "TaskProcessError",
     "TaskResult",
+    "Timetable",
     "UnknownResult",
+    "UnknownSchedule",
     "WaitTimeout",
     "baggage",
     "checkpoint",

@@ -94,6 +94,18 @@ class Attempt:
         return self.job.priority
 
     @property
+    def slot(self) -> datetime | None:
+        """The slot of its schedule that it was enqueued for, in UTC; None if it was enqueued otherwise."""
+        occasion = context.occasion_in(self.job.context)
+        return None if occasion is None else as_datetime(occasion.slot)
+
+    @property
+    def schedule(self) -> str | None:
+        """The name of the schedule that it was enqueued by; None if it was enqueued otherwise."""
+        occasion = context.occasion_in(self.job.context)
+        return None if occasion is None else occasion.schedule
+
+    @property
     def deadline(self) -> datetime | None:
         """When the task's timeout ends it; None without a timeout."""
         if self.task is None or self.task.timeout is None:

@@ -14,17 +14,19 @@ from typing import Any, NamedTuple
 from gevent import get_hub
 from gevent.event import Event
 
+from greenroom import _check
 from greenroom._call import Call
 from greenroom._ending import LONGEST
 from greenroom._guard import Watched, guard_here
 from greenroom._memory import MemoryWatch
 from greenroom._native import get_ident
 from greenroom._side import Side
+from greenroom._ticker import Ticker
 from greenroom.clock import SystemClock
-from greenroom.errors import StoreError
+from greenroom.errors import InvalidOption, StoreError
 from greenroom.job import Status
 from greenroom.lanes import GreenletLane, IdleLane, Lane, ProcessLane, ThreadLane
-from greenroom.lanes.process import Processes, cpus
+from greenroom.lanes.process import MOST, Processes, cpus
 from greenroom.monitor import Blocker
 
 log = logging.getLogger("greenroom")
@@ -54,8 +56,20 @@ class Limits(NamedTuple):
     abort_after: float | None
 
 
+def lane_sizes(wanted: Mapping[str, int | Processes]) -> dict[str, int | Processes]:
+    """The slots of each lane, where some are as wanted. Raises InvalidOption."""
+    for lane, size in wanted.items():
+        if lane not in SIZES:
+            raise InvalidOption(f"there is no lane {lane!r} to size: use {', '.join(map(repr, SIZES))}.")
+        if isinstance(size, Processes) and lane == "process":
+            continue  # checked when it was made
+        _check.whole(f"lanes[{lane!r}]", size, 1, MOST if lane == "process" else 100_000)
+    return {**SIZES, **wanted}
+
+
 class Backstage:
-    """`make_sides` is given the lanes, and makes the durable and the volatile side.
+    """`make_sides` is given the lanes, and makes the durable and the volatile side; `make_ticker` is given the
+    durable one, and makes what enqueues its schedules.
 
     `blocked` is told what held the loop, and for how many seconds.
     """
@@ -64,11 +78,13 @@ class Backstage:
         self,
         sizes: Mapping[str, int | Processes],
         make_sides: Callable[[Mapping[str, Lane]], tuple[Side, Side]],
+        make_ticker: Callable[[Side], Ticker],
         limits: Limits,
         blocked: Callable[[Blocker, float], object],
     ) -> None:
         self.lanes: dict[str, Lane] = {name: LANES[name](size) for name, size in sizes.items()}
         self.durable, self.volatile = self.sides = make_sides(self.lanes)
+        self.ticker = make_ticker(self.durable)
         for name, lane in self.lanes.items():
             lane.freed = self._teller(name)
             if isinstance(lane, ProcessLane):
@@ -95,6 +111,7 @@ class Backstage:
             self._memory.start()
         for side in self.sides:
             side.start()
+        self.ticker.start()
 
     def call(self, call: Call[Any]) -> None:
         self.lanes["greenlet"].call(call)
@@ -110,6 +127,7 @@ class Backstage:
     def drain(self, seconds: float) -> None:
         """Claim nothing more from the durable side, and let what runs or waits here end, for so long."""
         self._drain_ends = min(self._drain_ends, self._clock.monotonic() + seconds)
+        self.ticker.stop()
         self.durable.runner.stop()
         for side in self.sides:
             side.drain()
@@ -143,7 +161,7 @@ class Backstage:
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""
         stores = (side.store.trouble for side in self.sides)
-        services = [service for side in self.sides for service in side.services]
+        services = [*(service for side in self.sides for service in side.services), self.ticker.service]
         failing = (f"{service.name}: {service.trouble}" for service in services if service.trouble)
         troubles = chain(stores, failing)
         return next(filter(None, troubles), None) or self._memory.trouble or self.guard.monitor.trouble()

@@ -167,15 +167,15 @@ def exceptions(kind: str, value: object) -> None:
         raise InvalidOption(f"{kind}={value!r} is not a tuple of exception classes, such as {kind}=(OSError,).")
 
 
-def timeout(value: object) -> timedelta | None:
-    """A timedelta, or seconds, as a timedelta."""
+def length(kind: str, value: object) -> timedelta | None:
+    """A timedelta, or seconds, as a timedelta; None for no limit."""
     if value is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not 0 < value < _NEVER.total_seconds():
-            raise InvalidOption(f"timeout={value!r} is out of range: use more than 0 seconds, or None for no limit.")
+            raise InvalidOption(f"{kind}={value!r} is out of range: use more than 0 seconds, or None for no limit.")
         return timedelta(seconds=value)
-    span("timeout", value)
+    span(kind, value)
     return value  # type: ignore[return-value]
 
 

@@ -35,13 +35,17 @@ class Policy(NamedTuple):
         match self.coalesce:
             case "all":
                 return schedule.last(oldest, now, CAP)
-            case "earliest":
-                first = schedule.following(oldest)
-                return [first] if first is not None and first <= now else []
             case "latest":
                 return schedule.last(oldest, now, 1)
             case "skip":
                 return schedule.last(max(oldest, now - ON_TIME - 1), now, 1)
+            case "earliest":
+                first = schedule.following(oldest)
+                return [first] if first is not None and first <= now else []
+
+    def allows(self, late: int) -> bool:
+        """Whether a slot that alone is due, and so late, is enqueued."""
+        return not ((self.grace is not None and late > self.grace) or (self.coalesce == "skip" and late > ON_TIME))
 
 
 class Due(NamedTuple):
@@ -65,16 +69,21 @@ class Course(NamedTuple):
         first = schedule.following(here[1])
         if first is None or first > now:
             return Due([], self)
+        second = schedule.following(first)
+        if (second is None or second > now) and policy.allows(now - first):
+            return Due([first], self._with((here[0], first), instead_of=here))  # as it nearly always is
         slots = policy.choose(schedule, here[1], now)
         (last,) = schedule.last(here[1], now, 1)
-        if slots and slots[0] == first and (policy.coalesce == "all" or slots[-1] == last):
+        if slots and slots[0] == first and policy.coalesce == "all":
             return Due(slots, self._with((here[0], last), instead_of=here))
         return Due(slots, self._with((slots[0] if slots else last, last)), left_out=first)
 
     def next(self, schedule: Schedule, now: int) -> int | None:
-        """The first slot to come, or overdue, that has not been dealt with."""
+        """When to ask what is due: at the first slot that has not been dealt with; now, if nothing is known."""
         here = self._stretch_at(now)
-        slot = schedule.following(now if here is None else here[1])
+        if here is None:
+            return now
+        slot = schedule.following(here[1])
         while slot is not None and (over := self._holding(slot)) is not None:
             slot = schedule.following(over[1])
         return slot

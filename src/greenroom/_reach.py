@@ -1,10 +1,12 @@
-"""What is out of reach for a task in lane "process": the memory of the process that it runs for."""
+"""Being a child of the process lane: what such a process cannot reach, and what its functions are called."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from greenroom.errors import NotRunning, StoreUnavailable
+from greenroom.lanes import _inside
 from greenroom.stores import MemoryStore
 
 
@@ -28,3 +30,9 @@ def in_child(verb: str) -> NotRunning:
         f"room.{verb}() cannot be used by a task in lane 'process': its process ends with it. Enqueue a durable "
         "task, or run this one in another lane."
     )
+
+
+def full_name(func: Callable[..., Any]) -> str:
+    """What stored jobs know it by; what is __main__ in the parent is so in its children too."""
+    module = "__main__" if _inside.is_child and func.__module__ == _inside.MAIN else func.__module__
+    return f"{module}.{func.__qualname__}"

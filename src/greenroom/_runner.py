@@ -129,6 +129,10 @@ class Runner:
             self._store.add(jobs)
             self._notice_soon(jobs)
 
+    def notice(self, jobs: list[Job]) -> None:
+        """Run what was stored by some other way as soon as there is room. From any thread."""
+        self._notice_soon(jobs)
+
     def give_back(self) -> None:
         """Release what still runs, at no cost to it: the room is stopping."""
         for attempt in list(self.attempts.values()):

@@ -104,6 +104,10 @@ class Side:
         self.runner.add_one(job)
         return self.enqueued(job)
 
+    def new_id(self) -> int:
+        """An id for a job, greater than those before it."""
+        return self._ids.make(self._clock.now())
+
     def make(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job:
         """A job that is nowhere yet. Raises InvalidArguments or InvalidPayload."""
         task.check(args, kwargs)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -16,23 +17,27 @@ from gevent.lock import RLock
 from greenroom import _check, _interrupt, _where, signals
 from greenroom._as_is import AsIs
 from greenroom._attempt import Attempt, current
-from greenroom._backstage import SIZES, Backstage, Limits
+from greenroom._backstage import Backstage, Limits, lane_sizes
 from greenroom._call import Call
+from greenroom._course import Coalesce
 from greenroom._guard import QUANTUM, Guard, guard_here
-from greenroom._reach import OutOfReach, in_child
+from greenroom._reach import OutOfReach, full_name, in_child
 from greenroom._side import Side, VolatileSide
+from greenroom._ticker import Ticker
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
-from greenroom.errors import InvalidOption, InvalidTask, NotRunning, UnknownResult
+from greenroom.errors import InvalidTask, NotRunning, UnknownResult
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane, LaneState, Processes, _inside
-from greenroom.lanes.process import MOST, cpus
+from greenroom.lanes.process import cpus
 from greenroom.monitor import Blocker, Monitor, Preemption
 from greenroom.result import TaskResult
+from greenroom.schedule import Schedule
 from greenroom.stores import MemoryStore, store_at
 from greenroom.stores.sqlite import Durability
 from greenroom.task import MAX_ATTEMPTS, OnDrain, Prepared, Task
+from greenroom.timetable import Timetable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,7 +85,7 @@ class Greenroom:
         self.preempts_requests = preempt and preempt_requests  # asked by `greenroom serve`
         self._limits = Limits(preempt, _check.quantum(quantum), max_memory, abort_after)
         self.tasks: dict[str, Task[..., Any]] = {}
-        self._sizes = _lane_sizes(lanes or {})
+        self._sizes = lane_sizes(lanes or {})
         self._retention = retention
         self._clock = clock or SystemClock()
         self._codec = Codec(max_payload=max_payload)
@@ -88,6 +93,9 @@ class Greenroom:
         folder = Path(beside).absolute().parent if beside else Path.cwd()
         self._store = store_at(url, beside=folder, durability=durability, clock=self._clock)
         self._names: dict[str, Task[..., Any]] = {}  # with aliases
+        self.schedules = Timetable.of(
+            self._clock, self._names, self._codec, lambda: self._open().durable, self._rescheduled
+        )
         self._lock = RLock()
         self._backstage: Backstage | None = None
         self._opened: Backstage | None = None  # the same, once its stores are open
@@ -130,23 +138,23 @@ class Greenroom:
         def declare(func: Callable[P, T]) -> Task[P, T]:
             _check.flag("takes_context", takes_context)
             _check.function(func, takes_context=takes_context)
-            full_name = _full_name(func)
+            path = full_name(func)
             if lane == "process":
                 _check.importable(func)
             task: Task[P, T] = Task(
                 func=func,
-                accept=_check.arguments(func, full_name, takes_context=takes_context),
+                accept=_check.arguments(func, path, takes_context=takes_context),
                 room=self,
-                name=full_name if name is None else name,
+                name=path if name is None else name,
                 aliases=_check.names("names", names),
                 queue_name=queue_name,
                 priority=priority,
                 max_attempts=max_attempts,
                 backoff=exponential() if backoff is None else backoff,
                 retry_on=retry_on if isinstance(retry_on, tuple) else (retry_on,),
-                timeout=_check.timeout(timeout),
+                timeout=_check.length("timeout", timeout),
                 expires=expires,
-                lane=self._known_lane(lane, full_name),
+                lane=self._known_lane(lane, path),
                 durable=durable,
                 preempt=preempt and self._limits.preempt,
                 takes_context=takes_context,
@@ -156,6 +164,37 @@ class Greenroom:
             return task
 
         return declare if func is None else declare(func)
+
+    def periodic(
+        self,
+        schedule: Schedule,
+        *,
+        name: str | None = None,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        misfire_grace_time: timedelta | float | None = None,
+        coalesce: Coalesce = "latest",
+        jitter: timedelta | float | None = None,
+        run_on_start: bool = False,
+    ) -> Callable[[Task[P, T]], Task[P, T]]:
+        """Have a task enqueued at each slot of a schedule, once, however many processes are up. Above `@room.task`.
+
+        Slots missed while no process was up are made up for by `coalesce`: the "latest" one, "all" (up to 1,000), the
+        "earliest", or none ("skip"); but for those later than `misfire_grace_time`. Each is put off by a random time
+        up to `jitter`. With `run_on_start` it is also enqueued when the room starts. `context.slot` is the slot. A
+        second schedule of one task needs a `name` of its own. Raises InvalidOption, InvalidTask or InvalidArguments.
+        """
+        return partial(
+            self.schedules.declare,
+            schedule=schedule,
+            name=name,
+            args=args,
+            kwargs=kwargs,
+            misfire_grace_time=misfire_grace_time,
+            coalesce=coalesce,
+            jitter=jitter,
+            run_on_start=run_on_start,
+        )
 
     def register(self, cls: type[T], *, name: str | None = None) -> type[T]:
         """Let an Enum or a dataclass travel in arguments and results; usable as a decorator."""
@@ -358,11 +397,18 @@ class Greenroom:
         if self._backstage is None:
             if _inside.is_child and isinstance(self._store, MemoryStore):
                 raise OutOfReach.error()
-            self._backstage = Backstage(self._sizes, self._make_sides, self._limits, self._blocked)
+            self._backstage = Backstage(self._sizes, self._make_sides, self._make_ticker, self._limits, self._blocked)
         return self._backstage
 
     def _blocked(self, blocker: Blocker, seconds: float) -> None:
         signals.emit(signals.loop_blocked, self, blocker=blocker, seconds=seconds)
+
+    def _rescheduled(self) -> None:
+        if self._backstage is not None:
+            self._backstage.ticker.wake()
+
+    def _make_ticker(self, side: Side) -> Ticker:
+        return Ticker(side, clock=self._clock, declared=self.schedules.declared, find_task=self._names.get)
 
     def _make_sides(self, lanes: Mapping[str, Lane]) -> tuple[Side, Side]:
         shared: dict[str, Any] = {
@@ -377,19 +423,3 @@ class Greenroom:
             Side(self._store, prefix="", codec=self._codec, **shared),
             VolatileSide(volatile, prefix=_VOLATILE, codec=AsIs(), **shared),
         )
-
-
-def _full_name(func: Callable[..., Any]) -> str:
-    """What stored jobs know it by; what is __main__ in the parent is so in its children too."""
-    module = "__main__" if _inside.is_child and func.__module__ == _inside.MAIN else func.__module__
-    return f"{module}.{func.__qualname__}"
-
-
-def _lane_sizes(wanted: Mapping[str, int | Processes]) -> dict[str, int | Processes]:
-    for lane, size in wanted.items():
-        if lane not in SIZES:
-            raise InvalidOption(f"there is no lane {lane!r} to size: use {', '.join(map(repr, SIZES))}.")
-        if isinstance(size, Processes) and lane == "process":
-            continue  # checked when it was made
-        _check.whole(f"lanes[{lane!r}]", size, 1, MOST if lane == "process" else 100_000)
-    return {**SIZES, **wanted}

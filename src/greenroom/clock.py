@@ -95,7 +95,11 @@ class ManualClock:
 
     def advance(self, length: timedelta | float) -> None:
         """Let time pass: wall and monotonic both."""
-        self._now += as_span(length)
         self._monotonic += as_span(length) / SECOND
+        self.step(length)
+
+    def step(self, length: timedelta | float) -> None:
+        """Set the clock forward or back, as somebody sets the machine's: no time passes."""
+        self._now += as_span(length)
         for stepped in self._watchers:
             stepped()

@@ -1,4 +1,5 @@
-"""What travels with a job from whoever enqueued it: a request id, and baggage of short strings."""
+"""What travels with a job from whoever enqueued it: a request id, and baggage of short strings; or the slot of a
+schedule, if that is why it was enqueued."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
+from typing import NamedTuple
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -23,6 +25,26 @@ def capture() -> str | None:
 
 def restore(text: str) -> None:
     """Set what `capture` took, in the current context."""
-    here, carried = json.loads(text)
+    here, carried = json.loads(text)[:2]
     request_id.set(here)
     baggage.set(MappingProxyType(carried))
+
+
+class Occasion(NamedTuple):
+    """The slot, of the schedule of that name, for which a job was enqueued."""
+
+    schedule: str
+    slot: int
+
+
+def of_occasion(occasion: Occasion) -> str:
+    """What a job carries that was enqueued for a slot, and by nobody's request."""
+    return json.dumps([None, {}, occasion])
+
+
+def occasion_in(text: str | None) -> Occasion | None:
+    """The slot for which a job was enqueued that carries this."""
+    if text is None:
+        return None
+    rest = json.loads(text)[2:]
+    return Occasion(*rest[0]) if rest else None

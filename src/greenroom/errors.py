@@ -5,6 +5,7 @@ GreenroomError
 ├── InvalidOption            an option with a value it cannot have      (ValueError)
 ├── InvalidArguments         arguments that do not fit the function     (TypeError)
 ├── InvalidPayload           values that cannot be stored and restored  (ValueError)
+├── UnknownSchedule          no schedule of that name                   (LookupError)
 ├── NotRunning               what needs a started room, or a task       (RuntimeError)
 ├── ProcessDied              a process that died while it ran a task    (RuntimeError)
 ├── TaskProcessError         stands in for an exception of a process    (RuntimeError)
@@ -50,6 +51,10 @@ class InvalidArguments(GreenroomError, TypeError):
 
 class InvalidPayload(GreenroomError, ValueError):
     """Values that cannot be stored and come back as they were."""
+
+
+class UnknownSchedule(GreenroomError, LookupError):
+    """No schedule has that name: it was removed, or never was."""
 
 
 class NotRunning(GreenroomError, RuntimeError):

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from greenroom._as_is import CallCodec
 from greenroom.clock import as_datetime
+from greenroom.context import occasion_in
 from greenroom.errors import NotSuccessful, WaitTimeout
 from greenroom.job import Job, Progress, Status
 from greenroom.outcome import TaskError
@@ -113,6 +114,18 @@ class TaskResult(Generic[T]):
     def is_parked(self) -> bool:
         """Whether it waits for code that can run it: its task is unknown, or its arguments no longer fit."""
         return self._job.status is Status.READY and (self._job.note or "").startswith("parked: ")
+
+    @property
+    def schedule(self) -> str | None:
+        """The name of the schedule that enqueued it; None if somebody else did."""
+        occasion = occasion_in(self._job.context)
+        return None if occasion is None else occasion.schedule
+
+    @property
+    def slot(self) -> datetime | None:
+        """The slot of its schedule that it was enqueued for."""
+        occasion = occasion_in(self._job.context)
+        return None if occasion is None else as_datetime(occasion.slot)
 
     @property
     def enqueued_at(self) -> datetime:

@@ -250,17 +250,17 @@ def test_exceptions_are_a_tuple_of_classes(value):
 @pytest.mark.parametrize("value", [0, -1, nan, inf, 10**12])
 def test_a_timeout_in_seconds_is_in_range(value):
     with pytest.raises(InvalidOption, match=r"^timeout=.* is out of range: use more than 0 seconds, or None"):
-        _check.timeout(value)
+        _check.length("timeout", value)
 
 
 @pytest.mark.parametrize("value", ["5", True, [5]])
 def test_a_timeout_is_a_length_of_time(value):
     with pytest.raises(InvalidOption, match=r"^timeout=.* is not a timedelta"):
-        _check.timeout(value)
+        _check.length("timeout", value)
 
 
 @pytest.mark.parametrize(
     ("value", "length"), [(None, None), (5, timedelta(seconds=5)), (timedelta(minutes=1), timedelta(minutes=1))]
 )
 def test_a_timeout_may_be_seconds_or_none(value, length):
-    assert _check.timeout(value) == length
+    assert _check.length("timeout", value) == length
