@@ -78,6 +78,7 @@ class Side:
             settled=self._settled,
         )
         self.janitor = Janitor(store, clock=clock, retention=retention, rescued=self._rescued)
+        self.rescheduled: Callable[[], None] = lambda: None  # told when another worker has changed a schedule
         store.listen(self._heard)
 
     @property
@@ -218,6 +219,8 @@ class Side:
             wait.event.set()
         if news.has_left:
             self.janitor.service.wake()
+        if news.is_rescheduled:
+            self.rescheduled()
 
     def _rescued(self, job: Job) -> None:
         self._settled(job)

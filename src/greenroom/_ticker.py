@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import compress
 from math import inf
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from greenroom.stores.base import Mark, Tick
 
 log = logging.getLogger("greenroom")
 
-LOOK = 30.0  # seconds: what others change is seen after so long, if nobody tells of it; a clock that is set, too
+LOOK = 30.0  # seconds: after so long it is seen at the latest that a clock was set, or that others changed a schedule
 AHEAD = 100_000  # microseconds: slots are enqueued so long before they are due
 BATCH = 20  # schedules a turn: to find their slots holds the loop for as many tenths of a millisecond
 ONE_START = 60 * SECOND  # processes that start within so long of each other are one start
@@ -66,6 +67,7 @@ class Ticker:
         self._hub = get_hub()
         self._home = get_ident()
         clock.watch(self.service.wake)
+        side.rescheduled = self.wake
 
     def start(self) -> None:
         if (
@@ -179,12 +181,10 @@ class Ticker:
 
     def _make(self, ticks: list[Tick]) -> list[bool]:
         made = self._side.store.tick(ticks)
-        for tick, is_made in zip(ticks, made, strict=True):
-            # Those of another process, too: were it killed just now, they would wait for somebody to look.
-            self._side.runner.notice(list(tick.jobs))
-            if is_made:
-                for job in tick.jobs:
-                    self._side.enqueued(job)
+        jobs = [job for tick in compress(ticks, made) for job in tick.jobs]
+        self._side.runner.notice(jobs)
+        for job in jobs:
+            self._side.enqueued(job)
         return made
 
     def _jobs(self, periodic: Periodic, slots: list[int]) -> list[Job]:

@@ -1,7 +1,6 @@
 """The timetable: a room's schedules, those declared in code and those added while it runs. `room.schedules`.
 
-What is added, removed, paused or resumed is on disk when the call returns, and holds in all processes; one that has
-no cause to look is told of it within 30 seconds.
+What is added, removed, paused or resumed is on disk when the call returns, and holds in all processes.
 """
 
 from __future__ import annotations

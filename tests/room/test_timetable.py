@@ -58,8 +58,19 @@ def test_what_is_added_is_there_after_a_restart_and_caught_up_with(begin, clock)
 
 
 @in_a_file
-def test_other_processes_see_what_is_changed_within_half_a_minute(begin, clock):
+def test_other_processes_hear_of_what_is_changed(begin, clock):
     room, other = begin(), begin()
+    room.schedules.add("hourly", every(hours=1), room.tasks["note"])
+    until(lambda: "hourly" in other._backstage.ticker._entries)
+    room.stop(5)
+    go_on(other, clock, HOUR)
+    assert stage.seen == [("hourly", NOON + HOUR)]
+
+
+@in_a_file
+def test_what_they_do_not_hear_of_they_see_within_half_a_minute(begin, clock, monkeypatch):
+    room, other = begin(), begin()
+    monkeypatch.setattr(other._backstage.durable, "rescheduled", lambda: None)
     room.schedules.add("hourly", every(hours=1), room.tasks["note"])
     room.stop(5)
     go_on(other, clock, 30)
@@ -172,6 +183,7 @@ def test_one_whose_task_is_unknown_here_waits_for_a_process_that_has_it(begin, m
     assert stranger.schedules.get("hourly").is_orphan
     with pytest.raises(InvalidTask, match="schedule 'hourly' cannot run here: no task is named 'note'.*has it"):
         stranger.schedules.run_now("hourly")
+    stranger.stop(5)
     begin()
     assert stage.seen == [("hourly", NOON + HOUR)]
 

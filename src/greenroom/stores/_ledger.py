@@ -109,7 +109,7 @@ class Ledger:
             self._keeper.close()
             raise
         self.siblings = Siblings(self._folder, heard=heard, stir=stir)
-        self._ticked: list[Job] = []  # the jobs that came with ticks in this transaction
+        self._ticked: list[Tick] = []  # those made in this transaction
         self._renewed_at = 0
 
     @property
@@ -214,9 +214,10 @@ class Ledger:
 
     def tick(self, ticks: Sequence[Tick]) -> list[bool]:
         connection = self._connected()
-        moved, jobs = move(connection, ticks)
-        self._insert(connection, [Add(jobs)])
-        self._ticked += jobs
+        moved = move(connection, ticks)
+        made = [*compress(ticks, moved)]
+        self._insert(connection, [Add([job for tick in made for job in tick.jobs])])
+        self._ticked += made
         return moved
 
     def delete(self, ids: list[int], before: int) -> int:
@@ -236,7 +237,7 @@ class Ledger:
 
     def _tell(self, batch: list[Request[Any]]) -> None:
         """Tell the siblings what this batch has left for them."""
-        added: list[Job] = self._ticked
+        added: list[Job] = []
         changes: list[Change] = []
         taken: list[Job] = []
         for request in batch:
@@ -247,7 +248,7 @@ class Ledger:
                     changes += compress(request.changes, request.answer)
                 case Call(answer=Claimed(jobs)):
                     taken += jobs
-        if news := news_of(added, changes, taken):
+        if news := news_of(added, changes, taken, self._ticked):
             self.siblings.ring(news)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:

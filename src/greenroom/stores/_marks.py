@@ -5,15 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from greenroom.job import Job
 from greenroom.stores._rows import sql
 from greenroom.stores.base import Mark, Tick
 
 
-def move(connection: sqlite3.Connection, ticks: Sequence[Tick]) -> tuple[list[bool], list[Job]]:
-    """Say of each tick whether its mark was as expected, and is changed; and which jobs come with those that were."""
-    moved = [_is_moved(connection, tick) for tick in ticks]
-    return moved, [job for tick, is_moved in zip(ticks, moved, strict=True) if is_moved for job in tick.jobs]
+def move(connection: sqlite3.Connection, ticks: Sequence[Tick]) -> list[bool]:
+    """Say of each tick whether its mark was as expected, and is changed now."""
+    return [_is_moved(connection, tick) for tick in ticks]
 
 
 def _is_moved(connection: sqlite3.Connection, tick: Tick) -> bool:

@@ -64,6 +64,11 @@ class Tick(NamedTuple):
     new: Mark | None
     jobs: Sequence[Job] = ()
 
+    @property
+    def is_news(self) -> bool:
+        """Whether it does more than to go on to another slot, which all who know the mark do by themselves."""
+        return self.old is None or self.new is None or self.old.definition != self.new.definition
+
 
 class Page(NamedTuple):
     """Some jobs, newest first. Give `next` as `before` for the page after it; None on the last."""
@@ -76,12 +81,14 @@ class News(NamedTuple):
     """What other workers have done, as far as it may concern this one.
 
     There are jobs to be taken from the moment `due` on; those `changed`, by id, have finished or are to be called
-    off (None: any job may be among them); `has_left` says that a worker is gone, and may have left what it ran.
+    off (None: any job may be among them); `has_left` says that a worker is gone, and may have left what it ran;
+    `is_rescheduled`, that marks were added, dropped or defined anew.
     """
 
     due: int | None = None
     changed: frozenset[int] | None = frozenset()
     has_left: bool = False
+    is_rescheduled: bool = False
 
     def __or__(self, other: object) -> News:
         """Both, as one."""
@@ -93,10 +100,11 @@ class News(NamedTuple):
             due=min(moments, default=None),
             changed=None if any_job else self.changed | other.changed,  # type: ignore[operator]
             has_left=self.has_left or other.has_left,
+            is_rescheduled=self.is_rescheduled or other.is_rescheduled,
         )
 
 
-ANYTHING = News(due=0, changed=None, has_left=True)  # some may have been missed
+ANYTHING = News(due=0, changed=None, has_left=True, is_rescheduled=True)  # some may have been missed
 
 
 class Store(Protocol):

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import count
+from itertools import compress, count
 from typing import Any
 
 from gevent import get_hub
@@ -127,8 +127,10 @@ class MemoryStore:
             self._fence()
             marks = dict(shelf.marks)
             moved = [_is_moved(marks, tick) for tick in ticks]
-            self.add([job for tick, is_moved in zip(ticks, moved, strict=True) if is_moved for job in tick.jobs])
+            made = [*compress(ticks, moved)]
+            self.add([job for tick in made for job in tick.jobs])
             shelf.marks = marks  # not before the jobs are stored: both, or neither
+            self._tell_of(ticks=made)
             return moved
 
     def marks(self) -> list[Mark]:
@@ -213,8 +215,10 @@ class MemoryStore:
         self._worker = next(self._shelf.numbers)
         self._shelf.leases[self._worker] = self._clock.now() + LEASE
 
-    def _tell_of(self, added: Sequence[Job] = (), changes: Sequence[tuple[Job, Job]] = ()) -> None:
-        if len(self._shelf.listeners) > 1 and (news := news_of(added, changes)):
+    def _tell_of(
+        self, added: Sequence[Job] = (), changes: Sequence[tuple[Job, Job]] = (), ticks: Sequence[Tick] = ()
+    ) -> None:
+        if len(self._shelf.listeners) > 1 and (news := news_of(added, changes, ticks=ticks)):
             self._tell(news)
 
     def _tell(self, news: News) -> None:

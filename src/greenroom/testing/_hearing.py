@@ -78,6 +78,22 @@ class Hearing(Workers):
         store.tick([Tick(None, a_mark(), [a_job()])])
         ear.until(lambda news: news.due is not None)
 
+    def test_a_mark_that_came_or_went_or_is_defined_anew_is_told_of(self, store: Store, ear: Ear) -> None:
+        mark = a_mark()
+        defined_anew = mark._replace(definition="{}")
+        for tick in (Tick(None, mark), Tick(mark, defined_anew), Tick(defined_anew, None)):
+            ear.news = News()
+            store.tick([tick])
+            ear.until(lambda news: news.is_rescheduled)
+
+    def test_that_the_next_slot_was_enqueued_is_told_by_its_jobs_alone(self, store: Store, ear: Ear) -> None:
+        mark = a_mark()
+        store.tick([Tick(None, mark)])
+        ear.until(lambda news: news.is_rescheduled)
+        ear.news = News()
+        store.tick([Tick(mark, mark._replace(slot=NOON), [a_job()])])
+        assert not ear.until(lambda news: news.due is not None).is_rescheduled
+
     @pytest.mark.parametrize("outcome", [Released(NOON), Retried(NOON, an_error())], ids=["released", "retried"])
     def test_a_job_that_is_given_back_is_told_of(
         self, store: Store, ear: Ear, clock: ManualClock, outcome: Released | Retried
