@@ -3,12 +3,14 @@
 import pytest
 from gevent import joinall, sleep, spawn
 
+from greenroom import _native
 from greenroom._native import allocate_lock
 from greenroom.clock import ManualClock
 from greenroom.errors import LeaseLost, StoreError
 from greenroom.job import Status
 from greenroom.outcome import Cancelled, Released, Succeeded
 from greenroom.stores import SqliteStore
+from greenroom.stores._ledger import Call
 from greenroom.stores.base import LEASE, Claim
 from greenroom.testing import NOON, a_finished_job, a_job
 
@@ -57,13 +59,45 @@ def answer_of(verb, *args):
         return error
 
 
-def test_a_batch_is_one_commit(store):
-    said = []
+@pytest.fixture
+def said(store):
+    """The statements that the writer executes from here on."""
+    statements = []
     connection = store._ledger._keeper.connection()
-    store._writer.run(lambda: connection.set_trace_callback(said.append))
+    store._writer.run(lambda: connection.set_trace_callback(statements.append))
+    return statements
+
+
+def test_a_batch_is_one_commit(store, said):
+    changed, *new = [a_job() for _ in range(20)]
+    store.add([changed])
+    said.clear()
+    change = (store.swap, changed, changed.after(Cancelled("no"), NOON))
+    in_one_batch(store, change, *[(store.add, [job]) for job in new])
+    assert said.count("BEGIN IMMEDIATE") == said.count("COMMIT") == 1
+    assert [job.id for job in store.find(limit=200).jobs] == [job.id for job in [changed, *new]][::-1]
+
+
+def test_a_batch_of_new_jobs_alone_is_one_statement(store, said):
+    jobs = [a_job() for _ in range(30)]
+    in_one_batch(store, *[(store.add, [job]) for job in jobs])
+    assert len(said) == 1
+    assert store.find(limit=200).jobs == jobs[::-1]
+
+
+def test_a_crowd_is_served_half_at_a_time(store, said):
     jobs = [a_job() for _ in range(100)]
     in_one_batch(store, *[(store.add, [job]) for job in jobs])
-    assert said.count("COMMIT") == 1
+    assert len(said) > 1
+    assert store.find(limit=200).jobs == jobs[::-1]
+
+
+def test_a_crowd_that_a_slow_disk_has_wait_is_served_together(store, said):
+    store._writer.ask(Call(lambda: _native.sleep(0.2)))
+    said.clear()
+    jobs = [a_job() for _ in range(100)]
+    in_one_batch(store, *[(store.add, [job]) for job in jobs])
+    assert len(said) == 1
     assert store.find(limit=200).jobs == jobs[::-1]
 
 

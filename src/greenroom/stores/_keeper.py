@@ -68,12 +68,19 @@ class Keeper:
             prepare(connection)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Whoever comes out of it without an error may tell others that it is stored."""
+    def alone(self) -> Iterator[sqlite3.Connection]:
+        """No other process writes meanwhile. Whoever comes out of it without an error may tell others that it is
+        stored, once it is committed."""
         with self.lock:
             if self._condition.trouble is not None:
                 self._check_again()
-            connection = self.connection()
+            yield self.connection()
+            self.place.confirm()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it is stored, or nothing."""
+        with self.alone() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -83,7 +90,6 @@ class Keeper:
                     with suppress(sqlite3.Error):  # of two errors the first is told
                         connection.execute("ROLLBACK")
                 raise
-            self.place.confirm()
 
     def connection(self) -> sqlite3.Connection:
         """The connection, made anew if it was given up."""

@@ -26,6 +26,7 @@ from greenroom.stores._rows import (
     FINISH,
     INSERT,
     INSERT_FRESH,
+    LARGEST_CHUNK,
     SWAP,
     Row,
     chunks,
@@ -216,7 +217,8 @@ class Ledger:
         connection = self._connected()
         moved = move(connection, ticks)
         made = [*compress(ticks, moved)]
-        self._insert(connection, [Add([job for tick in made for job in tick.jobs])])
+        jobs = [job for tick in made for job in tick.jobs]
+        self._insert(connection, *sort_new(jobs, self._clock.now()))
         self._ticked += made
         return moved
 
@@ -228,9 +230,14 @@ class Ledger:
         for request in batch:
             asked[type(request)].append(request)
         self._ticked = []
+        fresh, others = sort_new(self._new_jobs(asked[Add]), self._clock.now())
+        if len(asked[Add]) == len(batch) and len(fresh) == 1 and not others:
+            ((shared, rows),) = fresh.items()
+            if self._insert_at_once(shared, rows):
+                return
         with self._keeper.transaction() as connection:
             self._fence(connection)
-            self._insert(connection, asked[Add])
+            self._insert(connection, fresh, others)
             self._swap(connection, asked[Swap])
             for call in asked[Call]:
                 call.answer = call.work()
@@ -280,7 +287,7 @@ class Ledger:
         self.worker = self._connected().execute(sql("register"), mine | {"until": now + LEASE}).lastrowid or 0
         self._renewed_at = now
 
-    def _insert(self, connection: sqlite3.Connection, requests: list[Add]) -> None:
+    def _new_jobs(self, requests: list[Add]) -> list[Job]:
         jobs: list[Job] = []
         for request in requests:
             request.answer = None
@@ -294,9 +301,25 @@ class Ledger:
                     break
             else:
                 jobs += request.jobs
-        fresh, others = sort_new(jobs, self._clock.now())
+        return jobs
+
+    def _insert_at_once(self, shared: Row, rows: list[Row]) -> bool:
+        """Insert them, fence included, by one statement that is its own transaction; say whether that was done.
+
+        So the GIL is given up once, from BEGIN to the end of COMMIT, and the hub has it all that time. With a
+        statement for each step the thread waits at each for the hub, which is busy as long as jobs come in.
+        """
+        if len(rows) > LARGEST_CHUNK:
+            return False
+        ((statement, values),) = _in_chunks(INSERT_FRESH, rows, (*shared, self.worker))
+        with self._keeper.alone() as connection:
+            before = connection.total_changes  # the rowcount of what begins with WITH is -1
+            connection.execute(statement, values)
+            return connection.total_changes - before == len(rows)
+
+    def _insert(self, connection: sqlite3.Connection, fresh: dict[Row, list[Row]], others: list[Row]) -> None:
         for shared, rows in fresh.items():
-            for statement, values in _in_chunks(INSERT_FRESH, rows, shared):
+            for statement, values in _in_chunks(INSERT_FRESH, rows, (*shared, self.worker)):
                 connection.execute(statement, values)
         for statement, values in _in_chunks(INSERT, others):
             connection.execute(statement, values)
@@ -341,10 +364,10 @@ class Ledger:
 
 
 def _in_chunks(form: tuple[str, str], rows: list[Row], shared: Row = ()) -> Iterator[tuple[str, list[Any]]]:
-    """The statements, with their values, that take all the rows; what the rows share comes first."""
+    """The statements, with their values, that take all the rows; what the rows share comes last."""
     verb, row = form
     for piece in chunks(rows):
-        yield sql_of_rows(verb, len(piece), row), [*shared, *chain.from_iterable(piece)]
+        yield sql_of_rows(verb, len(piece), row), [*chain.from_iterable(piece), *shared]
 
 
 def _without_twins(requests: list[Swap]) -> list[list[tuple[Swap, Job, Job]]]:

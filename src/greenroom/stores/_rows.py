@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from greenroom.job import Job, Progress, Status
 from greenroom.outcome import TaskError
 
 READY, SCHEDULED, RUNNING = 0, 1, 2
+_READY = Status.READY
 STATES = {
     Status.RUNNING: RUNNING,
     Status.SUCCESSFUL: 3,
@@ -21,11 +22,12 @@ STATES = {
 }
 _STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys((READY, SCHEDULED), Status.READY)
 _STATEMENTS = Path(__file__).with_name("sql") / "sqlite"
-_CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)  # few sizes, so that the statement cache holds them all
+# Rows a statement. Few sizes, so that the statement cache holds them all; and one statement for up to a thousand
+# rows, for with several the writer waits for the GIL between them.
+_SIZES = (1, 2, 4, *range(8, 128, 8), *range(128, 256, 32), 256, 384, 512, 1024)
+LARGEST_CHUNK = _SIZES[-1]
 
-# What a new job holds behind its context, but for worker and start: not claimed, or claimed by whoever enqueues it.
-_FRESH_HEADS = ((Status.READY, 0, 0), (Status.RUNNING, 1, 1))
-_FRESH_TAIL = (None, (), None, None, None, 0)
+_UNTOUCHED = [None, (), None, None, None, 0]  # from finished_at on: what a job holds that has never been run
 
 Row = tuple[Any, ...]
 
@@ -43,12 +45,21 @@ def to_row(job: Job, now: int) -> Row:
 
 def sort_new(jobs: Iterable[Job], now: int) -> tuple[dict[Row, list[Row]], list[Row]]:
     """The rows of new jobs: those as nearly all are, by the values that they share, and the others."""
-    fresh: defaultdict[Row, list[Row]] = defaultdict(list)
+    fresh: dict[Row, list[Row]] = {}
     others: list[Row] = []
+    last: Row = ()
+    rows: list[Row] = []
+    job: Any
     for job in jobs:
-        if job[11:14] in _FRESH_HEADS and job[16:] == _FRESH_TAIL and job.expires_at is None:
-            shared = (job[1], *job[3:7], state_of(job, now), job[12], job[14])
-            fresh[shared].append((job[0], job[2], job[7], job[9], job[10], job[15]))
+        # Taken apart at one go: field by field takes twice as long.
+        id_, task, payload, queue, lane, priority, most, due, expires, enqueued, context, *moving = job
+        status, attempt, version, worker, started, *rest = moving
+        if version <= 1 and attempt == version and expires is None and rest == _UNTOUCHED:
+            state = READY if status is _READY and due <= now else state_of(job, now)
+            shared = (task, queue, lane, priority, most, state, attempt, version, worker)
+            if shared != last:  # most are of one kind: to compare takes less than to look up
+                last, rows = shared, fresh.setdefault(shared, [])
+            rows.append((id_, payload, due, enqueued, context, started))
         else:
             others.append(to_row(job, now))
     return fresh, others
@@ -122,10 +133,10 @@ SWAP = ("swap", marks(19))
 
 
 def chunks(rows: list[Row]) -> list[list[Row]]:
-    """The rows in pieces of the sizes that statements are kept for."""
-    pieces, start = [], 0
-    for size in _CHUNKS:
-        while len(rows) - start >= size:
-            pieces.append(rows[start : start + size])
-            start += size
+    """The rows in pieces of the sizes that statements are kept for, filled up with rows that have no id."""
+    pieces = [rows[start : start + LARGEST_CHUNK] for start in range(0, len(rows), LARGEST_CHUNK)]
+    for piece in pieces:
+        size = _SIZES[bisect_left(_SIZES, len(piece))]
+        if size > len(piece):
+            piece.extend([(None,) * len(piece[0])] * (size - len(piece)))
     return pieces
