@@ -6,6 +6,7 @@ import pytest
 from acts import PATIENCE, add, in_a_file, say, see, stage, until
 
 from greenroom import Greenroom, Status, UnknownResult
+from greenroom.clock import SECOND, as_moment
 
 pytestmark = in_a_file
 
@@ -56,9 +57,14 @@ def test_a_job_of_an_unknown_task_is_kept_at_no_cost(enqueue, look):
     assert result.note == "parked: no task is named 'old.say' here"
 
 
-def test_it_is_not_looked_at_again_at_once(enqueue, look, clock):
-    result = look(enqueue(say, "hello", name="old.say"), nothing)
-    assert (result.run_after - result.enqueued_at).total_seconds() == 60
+def test_it_is_looked_at_again_soon_and_then_more_and_more_seldom(enqueue, look, clock):
+    result_id = enqueue(say, "hello", name="old.say")
+    waits = []
+    for _ in range(9):
+        result = look(result_id, nothing)
+        waits.append((as_moment(result.run_after) - clock.now()) // SECOND)
+        clock.advance(waits[-1])
+    assert waits == [1, 1, 2, 4, 8, 16, 32, 60, 60]
 
 
 def test_it_runs_once_its_task_is_declared(enqueue, look, clock):
