@@ -13,6 +13,7 @@ GreenroomError
 │   ├── StoreUnavailable     closed, unreadable, locked, or one of these
 │   │   ├── StoreFull        no room on the disk: recorded is what runs, and nothing new is taken
 │   │   ├── StoreReadOnly    nobody can write there
+│   │   ├── StoreBusy        another process is in a transaction, and does not get on with it
 │   │   ├── StoreGone        the file was deleted, moved or replaced while it was in use
 │   │   └── StoreCorrupt     the file is damaged, and not used any more
 │   ├── NewerSchema          written by a later greenroom
@@ -91,6 +92,10 @@ class StoreFull(StoreUnavailable):
 
 class StoreReadOnly(StoreUnavailable):
     """Nobody can write where the store is."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Another process is in the middle of a transaction, and does not get on with it: it was stopped, perhaps."""
 
 
 class StoreGone(StoreUnavailable):

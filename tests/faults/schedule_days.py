@@ -102,7 +102,9 @@ def enqueued_in(room: Greenroom) -> Counter[Slot]:
 
 
 def expected_in(timezone: str, start: datetime, end: datetime) -> set[Slot]:
-    return {(expression, slot) for expression in EXPRESSIONS for slot in debian.slots(expression, timezone, start, end)}
+    return {
+        (expression, slot) for expression in EXPRESSIONS for slot in debian.slots(expression, timezone, start, end)
+    }
 
 
 def go_through(day: str, timezone: str, chance: random.Random, tally: Tally) -> None:

@@ -1,14 +1,11 @@
-"""The database file: made for its owner alone, opened with the settings that durability asks for, and locked
-between processes."""
+"""The database file: made for its owner alone, and opened with the settings that durability asks for."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote
 
 from greenroom.errors import InvalidOption, NewerSchema, StoreUnavailable
@@ -17,27 +14,6 @@ from greenroom.stores._rows import sql
 
 _CHECKPOINT = 4000  # pages in the log before they are moved to the file
 SCHEMA = 2  # each version has its upgrade_N.sql, which makes it of the one before
-
-
-class FileLock:
-    """Lets one process at a time begin a transaction.
-
-    SQLite's own busy handler is unfair: with four processes its p99 is 230 ms, and with this 12.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-
-    def __enter__(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        os.close(self._file)
 
 
 def prepare(path: Path) -> None:

@@ -16,7 +16,8 @@ from greenroom.errors import StoreCorrupt, StoreFull, StoreUnavailable
 from greenroom.stores._ballast import Ballast
 from greenroom.stores._condition import Condition
 from greenroom.stores._fault import fault_of, full, spoils
-from greenroom.stores._file import FileLock, connect
+from greenroom.stores._file import connect
+from greenroom.stores._lock import FileLock
 from greenroom.stores._place import Place
 
 LOOK = 1.0  # seconds between looks at whether all is well
