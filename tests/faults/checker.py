@@ -102,7 +102,8 @@ def _one_outcome(history: History, stored: Stored, is_over: bool) -> Iterator[st
         if times > 1:
             yield f"twice: job {job_id} has {times} recorded outcomes"
     for job_id, value, row in _results(stored):
-        last = max(history.runs.get(job_id, ()), key=lambda run: run.attempt, default=None)
+        # What was given back begins anew with the same number.
+        last = max(history.runs.get(job_id, ()), key=lambda run: (run.attempt, run.begins), default=None)
         if last is not None and value.get("worker") != last.worker:
             yield (
                 f"job {job_id} has the outcome of worker {value.get('worker')}, and the last to claim it was worker "

@@ -101,6 +101,28 @@ def test_health_is_not_lost_for_a_moment(serve, renew):
     assert server.get("/healthz")[0].status == 200
 
 
+def test_a_task_that_is_not_done_by_the_end_of_the_drain_is_done_by_the_successor_at_no_cost(serve, renew):
+    server = serve("--drain", "0.5")
+    napping = server.enqueue("nap", 3)
+    server.marked("nap begins")
+    (server.folder / "marks").unlink()
+    renew(server)
+    assert server.ended() == 0
+    server.marked("nap begins")
+    assert server.job(napping) == ["RUNNING", 1]
+
+
+def test_a_task_that_asked_for_it_goes_on_in_the_successor_where_it_was(serve, renew):
+    server = serve()
+    crawling = server.enqueue("crawl", 1)
+    server.marked("row 20")
+    renew(server)
+    assert server.ended() == 0
+    until(lambda: server.job(crawling) == ["SUCCESSFUL", 1], "it is done")
+    rows = (server.folder / "marks").read_text().split("\n")[:-1]
+    assert rows == [f"row {number}" for number in range(100)]
+
+
 BROKEN = {
     "that cannot be imported": ("raise ValueError('not today')", "ended with exit code 1"),
     "that ends": ("import sys; sys.exit(7)", "ended with exit code 7"),
