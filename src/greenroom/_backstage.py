@@ -158,6 +158,18 @@ class Backstage:
             lane.close()
         self.guard.leave(self._watched)
 
+    def forsake(self) -> None:
+        """This is a forked child: have nothing of it go on here, and leave to the parent what is open."""
+        for side in self.sides:
+            side.forsake()
+        self.ticker.service.forsake()
+        self._memory.forsake()
+        for timer in self._later.values():
+            timer.close()
+        self.guard.leave(self._watched)
+        for lane in self.lanes.values():
+            lane.forsake()
+
     def trouble(self) -> str | None:
         """What is wrong just now, if anything."""
         stores = (side.store.trouble for side in self.sides)

@@ -39,6 +39,10 @@ class MemoryWatch:
     def stop(self) -> None:
         self._service.stop()
 
+    def forsake(self) -> None:
+        """This is a forked child."""
+        self._service.forsake()
+
     def _look(self) -> float | None:
         limit = self._limit
         assert limit is not None, "it is not started without one"  # noqa: S101

@@ -43,6 +43,12 @@ class Service:
             self._bell.set()
             greenlet.join()
 
+    def forsake(self) -> None:
+        """This is a forked child: begin no other turn here."""
+        self._greenlet = None
+        self._end.set()
+        self._bell.set()
+
     def wake(self) -> None:
         """Have the next turn come now. In the hub's thread only."""
         self._bell.set()

@@ -99,6 +99,12 @@ class Side:
         """Let what runs know that it is to end soon."""
         self.runner.is_stopping = True
 
+    def forsake(self) -> None:
+        """This is a forked child: all that goes on here is the parent's."""
+        for service in self.services:
+            service.forsake()
+        self.store.forsake()
+
     def enqueue(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[Any]:
         """Make a job, store it and see that it runs; returns when it is stored."""
         job = self.make(task, args, kwargs)

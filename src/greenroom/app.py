@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from gevent import monkey
 from gevent.lock import RLock
 
-from greenroom import _check, _interrupt, _where, signals
+from greenroom import _check, _forks, _interrupt, _where, signals
 from greenroom._as_is import AsIs
 from greenroom._attempt import Attempt, current
 from greenroom._backstage import Backstage, Limits, lane_sizes
@@ -27,7 +27,7 @@ from greenroom._ticker import Ticker
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
-from greenroom.errors import InvalidTask, NotRunning, UnknownResult
+from greenroom.errors import InvalidTask, NotRunning, StoreUnavailable, UnknownResult
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane, LaneState, Processes, _inside
 from greenroom.lanes.process import cpus
@@ -101,6 +101,7 @@ class Greenroom:
         self._opened: Backstage | None = None  # the same, once its stores are open
         self._is_started = False
         self._has_told_why_not = False
+        _forks.in_child(self, Greenroom._forsake)
 
     def task(
         self,
@@ -317,6 +318,15 @@ class Greenroom:
         if backstage is not None:
             backstage.durable.runner.disown_from_thread()
 
+    def _forsake(self) -> None:
+        """This is a forked child: the parent runs the tasks. Here the room is as if it had just been made."""
+        backstage, self._backstage = self._backstage, None
+        self._opened, self._is_started, self._has_told_why_not = None, False, False
+        self._lock = RLock()  # whoever held it is not here
+        if backstage is not None:
+            backstage.forsake()
+            _interrupt.unlisten(self)
+
     @property
     def url(self) -> str:
         """Where durable jobs live, fit to be shown."""
@@ -387,6 +397,8 @@ class Greenroom:
     def _open(self) -> Backstage:
         """What is open; opens it first if need be."""
         if self._opened is None:
+            if sys.is_finalizing():  # as in the __del__ of what is left at the end: nothing can wait any more
+                raise StoreUnavailable(f"{self.url} cannot be opened any more: Python is ending. Do it before.")
             with self._lock:
                 backstage = self._set_up()
                 backstage.open()

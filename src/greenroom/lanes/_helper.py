@@ -123,6 +123,12 @@ class Helper:
         self._is_spent = True
         self.process.kill()
 
+    def forsake(self) -> None:
+        """This is a forked child: neither hear what is said to the parent, nor end its processes."""
+        for watcher in (self._readable, self._look, self._kill_later):
+            watcher.stop()
+        self.process.forsake()
+
     def end(self) -> None:
         """Let it end by itself: it hears that this end of the pair is closed. If it does not, it is killed."""
         self._is_spent = True

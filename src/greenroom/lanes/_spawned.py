@@ -49,6 +49,11 @@ class Spawned:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def forsake(self) -> None:
+        """This is a forked child, of which it is no child."""
+        if not self.is_over:
+            self._watcher.stop()
+
     def memory(self) -> int:
         """The bytes it holds in memory; 0 where the system does not say."""
         try:

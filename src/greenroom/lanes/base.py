@@ -107,5 +107,8 @@ class Lane(Protocol):
     def lose(self, work: Work, greenlet: Any, *, is_call: bool) -> None:
         """Work does not end: finish it all the same, and give its slot to others. Called in the hub."""
 
+    def forsake(self) -> None:
+        """This is a forked child: begin nothing more here, and leave threads and processes to the parent."""
+
     def close(self) -> None:
         """Let go of threads and processes; whatever still runs there is left to itself, or ended."""

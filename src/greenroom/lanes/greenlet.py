@@ -135,6 +135,16 @@ class GreenletLane:
                 log.warning("lane %r: something computes on while the room stops, and is left where it is", self.name)
                 _lost.add(worker)
 
+    def forsake(self) -> None:
+        """What waits in a task of the parent's, in gevent's own primitives, is beyond our reach, and goes on here."""
+        self._jobs.clear()
+        self._calls.clear()
+        self.size = self.limit = 0
+        self._next_turn.stop()
+        for worker in self._workers:
+            if lot_here().forget(worker):
+                _lost.add(worker)
+
     def _schedule(self) -> None:
         """See to it that `_take_turn` is called, soon, by the hub."""
         self._hub.loop.run_callback(self._take_turn)

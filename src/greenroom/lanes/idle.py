@@ -24,6 +24,11 @@ class IdleLane(GreenletLane):
         self._look = self._hub.loop.timer(_LOOK_AGAIN, _LOOK_AGAIN)
         self._impatience = self._hub.loop.timer(PATIENCE, PATIENCE)
 
+    def forsake(self) -> None:
+        super().forsake()
+        for watcher in (self._idle, self._look, self._impatience):
+            watcher.stop()
+
     def _schedule(self) -> None:
         self._idle.start(self._take_turn_if_quiet)
         self._impatience.again(self._take_idle_turn)

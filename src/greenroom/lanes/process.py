@@ -73,6 +73,13 @@ class ProcessLane(GreenletLane):
         for helper in list(self._helpers):
             helper.drain()
 
+    def forsake(self) -> None:
+        super().forsake()
+        self._idle_ends.stop()
+        for helper in self._helpers:
+            helper.forsake()
+        self._idle.clear()
+
     def close(self) -> None:
         """End all helpers: softly those that are idle."""
         self._idle_ends.stop()

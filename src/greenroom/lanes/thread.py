@@ -64,6 +64,12 @@ class ThreadLane(GreenletLane):
         """How many threads there are, busy, idle and stuck."""
         return len(self._hands)
 
+    def forsake(self) -> None:
+        super().forsake()
+        self._is_closed = True
+        self._idle_hands.clear()
+        self._doorbell.stop()
+
     def close(self) -> None:
         """Send idle threads home; one that is stuck ends by itself, or with the process."""
         self._is_closed = True

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gevent import joinall, spawn
 
+from greenroom import _forks
 from greenroom.app import Greenroom
 from greenroom.errors import InvalidOption, StoreError
 from greenroom.server._address import USUAL, parse_address
@@ -95,6 +96,7 @@ def _serve(wanted: Wanted, app: Found, room: Greenroom, listener: Listener, depl
     server = Server(listener, serving, preempts_requests=room.preempts_requests)
     _start(room)
     server.start()
+    _forks.in_child(server, Server.stop_accepting)
     return server
 
 

@@ -42,6 +42,7 @@ class Stop:
         self.urgent = Event()
         self.renewal = Event()
         self._had_terminal = os.isatty(_STDERR)
+        self._pid = os.getpid()
         self._drain = drain
         self._give_back = give_back
         self._ends = inf
@@ -82,10 +83,14 @@ class Stop:
             self._begin(why)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._pid:  # a forked child, which is no server
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+            return
         self._begin(signal.Signals(number).name)
 
     def _note_renewal(self, number: int, frame: FrameType | None) -> None:
-        if self._had_terminal and not os.isatty(_STDERR):
+        if os.getpid() != self._pid or (self._had_terminal and not os.isatty(_STDERR)):
             self._note(number, frame)
         else:
             self._loop.run_callback_threadsafe(self.renewal.set)

@@ -20,6 +20,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from sys import is_finalizing
 from typing import Any, ClassVar, Generic, TypeVar
 
 from gevent import get_hub, getcurrent
@@ -83,6 +84,7 @@ class Desk:
         self._closing = False
         self._is_over = False
         self._is_quick = True
+        self._thread = 0  # that serves, once it does
         self._clock = SystemClock()
         self._hub = get_hub()
         self._next_turn = self._hub.loop.timer(0)
@@ -93,7 +95,7 @@ class Desk:
 
     def ask(self, request: Request[A]) -> A:
         """Wait for the answer: parked if this is a greenlet of the desk's own hub, blocked if another thread."""
-        if self._closing:
+        if self._closing or is_finalizing():  # as Python ends, no other thread gets to run
             raise self._closed()
         if get_ident() != self._home:
             self._block(request)
@@ -125,6 +127,12 @@ class Desk:
         """Have `idle` called soon."""
         self._ring()
 
+    def forsake(self) -> None:
+        """This is a forked child, which has no copy of the thread."""
+        self._closing = True
+        self._next_turn.stop()
+        self._doorbell.stop()
+
     def close(self) -> None:
         """Serve what waits, then end the thread. Must not be called on it."""
         if self._closing:
@@ -137,6 +145,11 @@ class Desk:
         self._doorbell.close()
 
     def _block(self, request: Request[Any]) -> None:
+        if get_ident() == self._thread:
+            raise StoreUnavailable(
+                f"{self._name} was asked on its own thread, which would wait for itself: by the __del__ of something "
+                "that was collected there? Enqueue before that."
+            )
         request.lock = allocate_lock()
         request.lock.acquire()
         self._waiting.append(request)
@@ -150,6 +163,7 @@ class Desk:
             self._bell.release()
 
     def _work(self) -> None:
+        self._thread = get_ident()
         timeout = -1 if self._tick is None else self._tick
         while not (self._closing and not self._waiting):
             if not self._waiting:

@@ -18,6 +18,10 @@ _FLOCK = struct.Struct("hhqqi4x")  # what Linux takes and gives: kind, whence, s
 _mine: set[str] = set()  # POSIX locks do not shut out their own process: it has to know what it holds
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mine.clear)  # the locks are the parent's
+
+
 def others(names: list[str]) -> list[str]:
     """Those, of the files in the folder, by which others live or have lived."""
     return [name for name in names if "." not in name and name not in _mine]

@@ -153,6 +153,11 @@ class Keeper:
         except FAULTS as error:
             self.fault(error)
 
+    def forsake(self) -> None:
+        """This is a forked child: the connection stays as it is. The lock's file is shared with the parent, and would
+        stay locked if that died in a transaction."""
+        self.lock.close()
+
     def close(self) -> None:
         self._is_open = False
         self._give_up()

@@ -183,6 +183,11 @@ class Ledger:
             self.siblings.leave()
             self.worker = 0
 
+    def forsake(self) -> None:
+        """This is a forked child."""
+        self.siblings.forsake()
+        self._keeper.forsake()
+
     def claim(self, claim: Claim) -> Claimed:
         connection = self._connected()
         connection.execute(sql("promote"), {"until": claim.now + claim.ahead})

@@ -154,6 +154,13 @@ class Siblings:
         self._bell, self._bells = None, ()
         self._watch_over({}, set())
 
+    def forsake(self) -> None:
+        """This is a forked child: the bell is the parent's, and what is told by it too."""
+        self._heard = _nothing
+        for watcher in (self._porter, *(watcher for watcher, _ in self._vigils.values())):
+            if watcher:
+                watcher.stop()
+
     def _answer(self) -> None:
         """The bell has been rung."""
         assert self._bell  # noqa: S101  (else nothing could have been heard)

@@ -134,6 +134,12 @@ class Store(Protocol):
         Not all that is told concerns this worker, and what is told may have been told before.
         """
 
+    def forsake(self) -> None:
+        """This is a forked child: what is open is the parent's, and is not to be touched.
+
+        It is as if it had just been made, or else `open` raises StoreUnavailable.
+        """
+
     def add(self, jobs: Sequence[Job]) -> None:
         """Store all of them, or none. Those RUNNING are this worker's (the local hand-off) or `LeaseLost`."""
 

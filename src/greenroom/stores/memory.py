@@ -75,6 +75,9 @@ class MemoryStore:
             if self._shelf.listeners.pop(self, None):
                 self._tell(News(has_left=True))
 
+    def forsake(self) -> None:
+        self._shelf, self._worker = _Shelf(), 0
+
     def listen(self, heard: Callable[[News], object]) -> None:
         self._heard = heard
 

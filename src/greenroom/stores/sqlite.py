@@ -10,6 +10,7 @@ Nothing in this process may open the database's files by hand: closing such a fi
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 MILLISECOND = SECOND // 1000
 _LAST_ID = (1 << 63) - 1
+_forsaken: list[Any] = []  # of the parents of this process, never to be closed here
 
 
 class _Query(Request[list[Row]]):
@@ -97,6 +99,7 @@ class SqliteStore:
         self._durability = durability
         self._clock = clock or SystemClock()
         self._ledger: Ledger | None = None
+        self._parent: int | None = None  # which had it open when this process was forked from it
         self._heard: Callable[[News], object] = lambda _: None
 
     @property
@@ -115,6 +118,12 @@ class SqliteStore:
     def open(self) -> None:
         if self._ledger is not None:
             return
+        if self._parent is not None:
+            raise StoreUnavailable(
+                f"{self.url} cannot be used here: it was open in process {self._parent} when this one was forked "
+                "from it, and SQLite cannot be used on both sides of a fork. Fork before the room is used, or start "
+                "the process anew: multiprocessing.get_context('spawn')."
+            )
         prepare(self._path)
         try:
             self._ledger = ledger = Ledger(
@@ -144,6 +153,18 @@ class SqliteStore:
             reader.close()
             writer.close()
             ledger.siblings.close()
+
+    def forsake(self) -> None:
+        if self._ledger is None:
+            return
+        self._parent = os.getppid()
+        for part in (self._ledger, self._reader, self._writer):
+            part.forsake()
+        # SQLite would take the parent's locks for its own, and cannot know whether the parent was writing: nothing
+        # may use the file here, and nothing may close it, not even Python as it ends.
+        _forsaken.append((self._ledger, self._reading))
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_forsaken))
+        self._ledger = None
 
     def listen(self, heard: Callable[[News], object]) -> None:
         self._heard = heard
