@@ -124,6 +124,12 @@ class Alarm:
         if isinstance(self._timer, ProcessTimer):
             _watch_for_exec(self._lapse)
 
+    @property
+    def means(self) -> str:
+        """By what it rings."""
+        kind = "a timer of this thread's own" if isinstance(self._timer, ThreadTimer) else "the process's timer"
+        return f"{kind} ({self._signal.name})"
+
     def off(self) -> None:
         self._timer.set(0.0)
 

@@ -34,7 +34,7 @@ from greenroom.lanes.process import cpus
 from greenroom.monitor import Blocker, Monitor, Preemption
 from greenroom.result import TaskResult
 from greenroom.schedule import Schedule
-from greenroom.stores import MemoryStore, store_at
+from greenroom.stores import MemoryStore, Store, store_at
 from greenroom.stores.sqlite import Durability
 from greenroom.task import MAX_ATTEMPTS, OnDrain, Prepared, Task
 from greenroom.timetable import Timetable
@@ -331,6 +331,16 @@ class Greenroom:
     def url(self) -> str:
         """Where durable jobs live, fit to be shown."""
         return self._store.url
+
+    @property
+    def store(self) -> Store:
+        """Where durable jobs live."""
+        return self._store
+
+    @property
+    def preempts(self) -> bool:
+        """Whether tasks of this room are put aside while they compute, where that is possible."""
+        return self._limits.preempt
 
     @property
     def lanes(self) -> dict[str, int]:

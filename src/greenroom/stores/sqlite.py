@@ -107,6 +107,16 @@ class SqliteStore:
         return f"sqlite:///{self._path}"
 
     @property
+    def path(self) -> Path:
+        """The database's file."""
+        return self._path
+
+    @property
+    def durability(self) -> Durability:
+        """What is survived."""
+        return self._durability
+
+    @property
     def worker(self) -> int:
         return self._ledger.worker if self._ledger else 0
 

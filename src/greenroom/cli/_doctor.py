@@ -1,0 +1,67 @@
+"""`greenroom doctor app:app`: says how things stand, and what to do about what is not well. It changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+
+from greenroom.cli import _findings
+from greenroom.cli._findings import Finding
+from greenroom.server import find_app, find_room
+from greenroom.stores import SqliteStore
+
+HELP = "say how things stand, and what to do about what is not well"
+UNWELL = 1
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument("app", metavar="MODULE:APP", nargs="?", help="the app, to have its room and store looked at")
+    parser.add_argument("--room", metavar="MODULE:ROOM", help="where the Greenroom is (found in the app's module)")
+    parser.add_argument("--json", action="store_true", help="for a program to read")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, and tell. The exit code is 1 if anything is not well."""
+    findings = list(_look(options.app, options.room))
+    is_well = all(finding.remedy is None for finding in findings)
+    show = _as_json if options.json else _as_text
+    sys.stdout.write(show(findings, is_well=is_well))
+    return 0 if is_well else UNWELL
+
+
+def _look(app: str | None, room_name: str | None) -> Iterator[Finding]:
+    yield from _findings.of_the_process(os.environ)
+    if app is None:
+        yield Finding("room", "no app was named: `greenroom doctor app:app` looks at its room and store, too")
+        return
+    room = find_room(room_name, find_app(app))
+    yield from _findings.of_the_room(room)
+    store = room.store
+    if isinstance(store, SqliteStore):
+        yield from _findings.of_what_is_stored(store)
+        yield from _findings.of_the_file(store)
+    else:
+        yield Finding("store", f"{store.url}: jobs end with the process")
+
+
+def _as_text(findings: list[Finding], *, is_well: bool) -> str:
+    lines = [", ".join(f"{name} {number}" for name, number in _findings.versions().items())]
+    for topic, text, remedy in findings:
+        lines.append(f"{'ok' if remedy is None else '!!'}  {topic}: {text}")
+        if remedy is not None:
+            lines.append(f"      {remedy}")
+    lines.append("All is well." if is_well else "Not all is well: see what is marked !!.")
+    return "\n".join(lines) + "\n"
+
+
+def _as_json(findings: list[Finding], *, is_well: bool) -> str:
+    told = {
+        "is_well": is_well,
+        "versions": _findings.versions(),
+        "findings": [finding._asdict() for finding in findings],
+    }
+    return json.dumps(told, indent=2) + "\n"

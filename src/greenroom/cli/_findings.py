@@ -1,0 +1,169 @@
+"""Findings: what `greenroom doctor` has to say, one thing at a time."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from greenroom import _where
+from greenroom._alarm import Alarm, NoAlarm
+from greenroom.app import Greenroom
+from greenroom.cli._glance import Glance, Worker
+from greenroom.errors import InvalidOption, StoreError
+from greenroom.job import Status
+from greenroom.lanes import _inside
+from greenroom.stores import SqliteStore
+from greenroom.stores._file import SCHEMA
+
+_LITTLE = 100_000_000  # bytes of free disk space, below which it is time to say so
+_NETWORKS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "fuse.glusterfs")
+_MOUNTS = Path("/proc/self/mounts")
+
+
+class Finding(NamedTuple):
+    """One thing about one topic; with a remedy, if it is not as it should be."""
+
+    topic: str
+    text: str
+    remedy: str | None = None
+
+
+def versions() -> Mapping[str, str]:
+    """What this runs on."""
+    found = {"greenroom": version("greenroom"), "Python": platform.python_version()}
+    found |= {name: version(name) for name in ("gevent", "greenlet")}
+    return {**found, "SQLite": sqlite3.sqlite_version}
+
+
+def of_the_process(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Where a room starts in this environment, and whether tasks can be pre-empted here."""
+    try:
+        serving = _where.decide(_where.Facts(argv=("greenroom", "serve"), environ=environ))
+    except InvalidOption as error:
+        yield Finding("where", str(error), f"Set {_where.SAYS} to 0 or 1, or not at all.")
+    else:
+        runs = "runs" if serving.starts else "does not run"
+        yield Finding("where", f"`greenroom serve` {runs} tasks in this environment: {serving.reason}")
+        here = _where.here(is_lane_child=_inside.is_child)
+        runs = "would start" if here.starts else "does not start"
+        yield Finding("where", f"in this process a room {runs}: {here.reason} (docs/where-it-starts.md)")
+    try:
+        alarm = Alarm(lambda *_: None, lambda: None)
+    except NoAlarm as reason:
+        yield Finding("preemption", f"off: {reason}", "Tasks that compute hold up requests: give them another lane.")
+    else:
+        alarm.close()
+        yield Finding("preemption", f"possible, by {alarm.means}")
+
+
+def of_the_room(room: Greenroom) -> Iterator[Finding]:
+    """What the app has declared."""
+    lanes = " ".join(f"{lane}={size}" for lane, size in room.lanes.items())
+    yield Finding("room", f"{len(room.tasks)} tasks, lanes {lanes}")
+    if not room.preempts:
+        yield Finding("preemption", "turned off for this room: Greenroom(preempt=False)")
+
+
+def of_the_file(store: SqliteStore) -> Iterator[Finding]:
+    """Whether the file can be used, and what it lies on."""
+    path, folder = store.path, store.path.parent
+    if not folder.is_dir():
+        yield Finding("store", f"{store.url}: there is no folder {folder}", "Make it, or name another.")
+        return
+    for place in (folder, *([path] if path.exists() else ())):
+        if not os.access(place, os.R_OK | os.W_OK):
+            yield Finding(
+                "store", f"{place} cannot be written to by this user", "Let the app's user write there, or run as it."
+            )
+    free = shutil.disk_usage(folder).free
+    remedy = "Make room before enqueue() fails." if free < _LITTLE else None
+    yield Finding("store", f"{free / 1e6:,.0f} MB are free on its disk", remedy)
+    kind = _file_system(folder, _MOUNTS.read_text() if _MOUNTS.exists() else "")
+    if kind in _NETWORKS:
+        yield Finding(
+            "store",
+            f"it lies on a network file system ({kind}), where SQLite's locks do not hold",
+            "Keep it on a disk of this machine.",
+        )
+
+
+def of_what_is_stored(store: SqliteStore) -> Iterator[Finding]:
+    """What the file holds. It is only read, so that a server that runs on it is not disturbed."""
+    if not store.path.exists():
+        yield Finding(
+            "store", f"{store.url} (durability {store.durability}): not there yet, made when it is first used"
+        )
+        return
+    try:
+        with Glance(store.path) as glance:
+            yield from _of_the_schema(glance, store)
+            yield from _of_workers(glance.workers())
+            yield from _of_jobs(glance)
+    except StoreError as error:
+        yield Finding("store", str(error), "See above for what to do; the jobs are in the file.")
+
+
+def _of_the_schema(glance: Glance, store: SqliteStore) -> Iterator[Finding]:
+    size = store.path.stat().st_size / 1e6
+    text = f"{store.url} (durability {store.durability}, schema {glance.schema}, {size:,.1f} MB)"
+    if glance.schema > SCHEMA:
+        remedy = f"This greenroom knows schemas up to {SCHEMA}: upgrade it, or name another file."
+        yield Finding("store", text, remedy)
+    else:
+        yield Finding("store", text if glance.schema == SCHEMA else f"{text}: brought up to date when next opened")
+
+
+def _of_workers(workers: list[Worker]) -> Iterator[Finding]:
+    if not workers:
+        yield Finding("workers", "no process has the store open")
+    for worker in workers:
+        who = f"worker {worker.id} (process {worker.pid} on {worker.host}) is {worker.state}"
+        match worker.state:
+            case "stalled":
+                remedy = "It lives, but has not renewed its lease: see what holds it (its log names it), or end it."
+                yield Finding("workers", who, remedy)
+            case "dead":
+                yield Finding("workers", f"{who}: its jobs are taken up by the next process that looks")
+            case _:
+                yield Finding("workers", who)
+
+
+def _of_jobs(glance: Glance) -> Iterator[Finding]:
+    counts = glance.counts()
+    yield Finding("jobs", ", ".join(f"{number} {status}" for status, number in counts.items()))
+    waiting = glance.overdue()
+    if waiting and not any(worker.state == "alive" for worker in glance.workers()):
+        yield Finding(
+            "jobs", f"{waiting} are due, and nobody runs tasks", "Start the app: greenroom serve MODULE:APP."
+        )
+    for task, reason, number in glance.parked():
+        yield Finding(
+            "jobs",
+            f"{number} of task {task} are parked: {reason}",
+            "If it was renamed: @room.task(names=[the old name]). If its signature has changed: accept the old too.",
+        )
+    for task, number in glance.quarantined():
+        yield Finding(
+            "jobs",
+            f"{number} of task {task} are quarantined: their processes died while they ran",
+            'Mend the task, or declare it with lane="process"; then result.retry().',
+        )
+    if failed := counts[Status.FAILED]:
+        yield Finding("jobs", f"room.find(status=Status.FAILED) lists the {failed} that failed, with their errors")
+
+
+def _file_system(folder: Path, mounts: str) -> str:
+    """The kind of file system that a folder lies on; "" where that is not told."""
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        _, place, name, *_ = line.split(" ")
+        mounted = Path(place.replace("\\040", " "))
+        if folder.is_relative_to(mounted) and len(mounted.parts) > best:
+            best, kind = len(mounted.parts), name
+    return kind
