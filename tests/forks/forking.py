@@ -37,7 +37,6 @@ def idle(number):
     mark("idle", number)
 
 
-@room.periodic(every(seconds=1))
 @room.task
 def slot():
     mark("slot")
@@ -78,6 +77,7 @@ def fork(act):
 
 
 def fork_while_it_runs():
+    room.periodic(every(seconds=1))(slot)
     room.start()
     compute.enqueue()
     for number in range(10):
