@@ -25,8 +25,7 @@ def until(happens, what, seconds=PATIENCE):
 
 class Served:
     def __init__(self, folder, *options, app="stage:app", bind="127.0.0.1:0", program=("greenroom", "serve")):
-        for source in Path(__file__).parent.glob("*.py"):
-            shutil.copy(source, folder)
+        self.furnish(folder)
         self.folder = folder
         self._stderr = folder / f"stderr-{len(list(folder.glob('stderr-*')))}"
         command = [sys.executable, "-m", *program, app, "--bind", bind, *options]
@@ -34,6 +33,12 @@ class Served:
             self.process = subprocess.Popen(command, cwd=folder, stdout=stderr, stderr=stderr)
         self.start_line = self.said("greenroom: serving " if "greenroom" in program else "Listening at: ")
         self.port = int((re.search(r":(\d+) \(", self.start_line) or [0, 0])[1])
+
+    @staticmethod
+    def furnish(folder):
+        """Put the apps there."""
+        for source in Path(__file__).parent.glob("*.py"):
+            shutil.copy(source, folder)
 
     @property
     def stderr(self):

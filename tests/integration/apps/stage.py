@@ -142,7 +142,12 @@ def pid():
     return "200 OK", str(os.getpid())
 
 
+def environ(name):
+    return "200 OK", os.environ.get(name, "unset")
+
+
 PAGES = {
+    "/environ": environ,
     "/pid": pid,
     "/hello": hello,
     "/slow": slow,
