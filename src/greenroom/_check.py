@@ -155,6 +155,14 @@ def when(kind: str, value: object) -> None:
     raise InvalidOption(f"{kind}={value!r} is not a moment: use an aware datetime, a timedelta or seconds.")
 
 
+def lane(value: str, lanes: Iterable[str], task: str) -> str:
+    """One of these lanes."""
+    if value not in lanes:
+        known = ", ".join(map(repr, lanes))
+        raise InvalidTask(f"{task} cannot run in lane {value!r}: there is none. Use one of {known}.")
+    return value
+
+
 def backoff(value: object) -> None:
     if not isinstance(value, Backoff):
         raise InvalidOption(f"backoff={value!r} is not a backoff: use constant(), linear() or exponential().")

@@ -16,6 +16,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from gevent import get_hub
+from gevent.event import Event
 
 from greenroom._course import Course, Due, course_of
 from greenroom._native import get_ident
@@ -30,7 +31,7 @@ log = logging.getLogger("greenroom")
 
 LOOK = 30.0  # seconds: after so long it is seen at the latest that a clock was set, or that others changed a schedule
 AHEAD = 100_000  # microseconds: slots are enqueued so long before they are due
-BATCH = 20  # schedules a turn: to find their slots holds the loop for as many tenths of a millisecond
+BATCH = 10  # schedules at a time: to find the slots of one takes up to 0.2 ms, and requests wait meanwhile
 ONE_START = 60 * SECOND  # processes that start within so long of each other are one start
 
 
@@ -63,6 +64,7 @@ class Ticker:
         self._entries: dict[str, _Entry] = {}
         self._claimed: set[str] = set()  # declared schedules whose marks have been brought up to date
         self._looked_at = -inf
+        self._is_told = False  # that there is something to see
         self._last_now = 0
         self._hub = get_hub()
         self._home = get_ident()
@@ -85,11 +87,13 @@ class Ticker:
         if get_ident() != self._home:
             self._hub.loop.run_callback_threadsafe(self.wake)
             return
-        self._looked_at = -inf
+        self._is_told = True
         self.service.wake()
 
     def _turn(self) -> float:
-        if self._clock.monotonic() - self._looked_at >= LOOK:
+        if self._is_told or self._clock.monotonic() - self._looked_at >= LOOK:
+            self._is_told = False  # before looking: who tells of something meanwhile has it looked at again
+            self._looked_at = -inf  # whatever goes wrong, it is not taken for done
             self._look()
         now = self._clock.now() + self._ahead
         if now < self._last_now:
@@ -115,15 +119,24 @@ class Ticker:
         ticks = [
             tick for tick in (self._claim(it, marks.get(it.name), now) for it in self._declared.values()) if tick
         ]
-        if ticks and self._make(ticks) != [True] * len(ticks):
-            self.service.wake()  # another process was faster, and knows as much: look again
-            return
+        if ticks and not all(self._make(ticks)):
+            return  # another process was faster, and knows as much: it is looked at again
         marks.update((tick.new.name, tick.new) for tick in ticks if tick.new is not None)
         self._claimed.update(self._declared)
-        known = self._entries
-        entries = {name: self._entry(mark, now, known.get(name)) for name, mark in marks.items()}
-        self._entries = {name: entry for name, entry in entries.items() if self._is_ours(entry.periodic)}
+        self._take_in(marks, now)
         self._looked_at = self._clock.monotonic()
+
+    def _take_in(self, marks: Mapping[str, Mark], now: int) -> None:
+        known, entries = self._entries, {}
+        for number, (name, mark) in enumerate(marks.items(), 1):
+            entry = known.get(name)
+            if entry is None or entry.mark != mark:
+                entry = self._entry(mark, now, entry)
+                if number % BATCH == 0:
+                    Event().wait(0)  # thousands of new ones must not hold up the loop
+            if self._is_ours(entry.periodic):
+                entries[name] = entry
+        self._entries = entries
 
     def _claim(self, declared: Periodic, mark: Mark | None, now: int) -> Tick | None:
         """What brings the mark of a declared schedule up to date, once in the life of this room.

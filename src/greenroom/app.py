@@ -22,12 +22,13 @@ from greenroom._call import Call
 from greenroom._course import Coalesce
 from greenroom._guard import QUANTUM, Guard, guard_here
 from greenroom._reach import OutOfReach, full_name, in_child
+from greenroom._register import Register
 from greenroom._side import Side, VolatileSide
 from greenroom._ticker import Ticker
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
-from greenroom.errors import InvalidTask, NotRunning, StoreUnavailable, UnknownResult
+from greenroom.errors import NotRunning, StoreUnavailable, UnknownResult
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane, LaneState, Processes, _inside
 from greenroom.lanes.process import cpus
@@ -84,7 +85,8 @@ class Greenroom:
         _check.positive("abort_after", abort_after)
         self.preempts_requests = preempt and preempt_requests  # asked by `greenroom serve`
         self._limits = Limits(preempt, _check.quantum(quantum), max_memory, abort_after)
-        self.tasks: dict[str, Task[..., Any]] = {}
+        self._register = Register()
+        self.tasks = self._register.tasks
         self._sizes = lane_sizes(lanes or {})
         self._retention = retention
         self._clock = clock or SystemClock()
@@ -92,9 +94,8 @@ class Greenroom:
         beside = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001  (whoever makes the room)
         folder = Path(beside).absolute().parent if beside else Path.cwd()
         self._store = store_at(url, beside=folder, durability=durability, clock=self._clock)
-        self._names: dict[str, Task[..., Any]] = {}  # with aliases
         self.schedules = Timetable.of(
-            self._clock, self._names, self._codec, lambda: self._open().durable, self._rescheduled
+            self._clock, self._register.names, self._codec, lambda: self._open().durable, self._rescheduled
         )
         self._lock = RLock()
         self._backstage: Backstage | None = None
@@ -155,13 +156,13 @@ class Greenroom:
                 retry_on=retry_on if isinstance(retry_on, tuple) else (retry_on,),
                 timeout=_check.length("timeout", timeout),
                 expires=expires,
-                lane=self._known_lane(lane, path),
+                lane=_check.lane(lane, self._sizes, path),
                 durable=durable,
                 preempt=preempt and self._limits.preempt,
                 takes_context=takes_context,
                 on_drain=on_drain,
             )
-            self._declare(task)
+            self._register.add(task)
             return task
 
         return declare if func is None else declare(func)
@@ -386,24 +387,6 @@ class Greenroom:
             level = logging.DEBUG if _inside.is_child else logging.INFO
             log.log(level, "%r does not start here: %s. %s", self, reason, _where.REMEDY)
 
-    def _declare(self, task: Task[..., Any]) -> None:
-        for name in (task.name, *task.aliases):
-            taken = self._names.get(name)
-            if taken is not None:
-                raise InvalidTask(
-                    f"two tasks are named {name!r}: {taken.func.__module__}.{taken.func.__qualname__} and "
-                    f"{task.func.__module__}.{task.func.__qualname__}. Give one of them another name=."
-                )
-        self.tasks[task.name] = task
-        self._names.update(dict.fromkeys((task.name, *task.aliases), task))
-
-    def _known_lane(self, lane: str, task: str) -> str:
-        if lane not in self._sizes:
-            raise InvalidTask(
-                f"{task} cannot run in lane {lane!r}: there is none. Use one of {', '.join(map(repr, self._sizes))}."
-            )
-        return lane
-
     def _open(self) -> Backstage:
         """What is open; opens it first if need be."""
         if self._opened is None:
@@ -419,7 +402,9 @@ class Greenroom:
         if self._backstage is None:
             if _inside.is_child and isinstance(self._store, MemoryStore):
                 raise OutOfReach.error()
-            self._backstage = Backstage(self._sizes, self._make_sides, self._make_ticker, self._limits, self._blocked)
+            find_task, declared = self._register.names.get, self.schedules.declared
+            make_ticker = partial(Ticker, clock=self._clock, declared=declared, find_task=find_task)
+            self._backstage = Backstage(self._sizes, self._make_sides, make_ticker, self._limits, self._blocked)
         return self._backstage
 
     def _blocked(self, blocker: Blocker, seconds: float) -> None:
@@ -429,15 +414,12 @@ class Greenroom:
         if self._backstage is not None:
             self._backstage.ticker.wake()
 
-    def _make_ticker(self, side: Side) -> Ticker:
-        return Ticker(side, clock=self._clock, declared=self.schedules.declared, find_task=self._names.get)
-
     def _make_sides(self, lanes: Mapping[str, Lane]) -> tuple[Side, Side]:
         shared: dict[str, Any] = {
             "lanes": lanes,
             "clock": self._clock,
             "retention": as_span(self._retention),
-            "find_task": self._names.get,
+            "find_task": self._register.names.get,
             "sender": self,
         }
         volatile = OutOfReach(clock=self._clock) if _inside.is_child else MemoryStore(clock=self._clock)

@@ -22,7 +22,7 @@ def settle(room):
 
     def is_still():
         now, monotonic = room._clock.now(), room._clock.monotonic()
-        if monotonic - ticker._looked_at >= 30 or now < ticker._last_now:
+        if ticker._is_told or monotonic - ticker._looked_at >= 30 or now < ticker._last_now:
             return False
         if any(entry.next is not None and entry.next <= now for entry in ticker._entries.values()):
             return False
