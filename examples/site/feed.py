@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 
 from examples.site import settings
 from examples.site.room import room
-from greenroom import Status
+from greenroom import Status, cron
 
 pages = Blueprint("feed", __name__)
 
@@ -23,6 +23,7 @@ HEADLINES = (
 PATHS = {"here": "/feed.xml", "missing": "/no-such-feed.xml"}
 
 
+@room.periodic(cron("0 * * * *"), args=(settings.ADDRESS + PATHS["here"],))  # besides, when a visitor asks for it
 @room.task(timeout=timedelta(seconds=15))
 def fetch_feed(url):
     with urllib.request.urlopen(url, timeout=10) as response:
@@ -43,7 +44,8 @@ def feed():
 @pages.get("/feed/headlines")
 def headlines():
     latest = room.find(task=fetch_feed.name, status=Status.SUCCESSFUL, limit=1)
-    return render_template("_headlines.html", latest=latest[0] if latest else None)
+    hourly = room.schedules.get(fetch_feed.name)
+    return render_template("_headlines.html", latest=latest[0] if latest else None, hourly=hourly)
 
 
 @pages.get("/feed.xml")

@@ -121,6 +121,10 @@ def test_a_feed_is_fetched(site):
     shows(site, "/feed/headlines", "Greenlet waits patiently, is resumed")
 
 
+def test_a_feed_is_fetched_each_hour(site):
+    shows(site, "/feed/headlines", "To be fetched each hour: next at ")
+
+
 def test_a_feed_that_is_not_there_is_tried_three_times_and_given_up(site):
     site.post("/feed/", which="missing")
 
