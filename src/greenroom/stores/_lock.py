@@ -2,8 +2,8 @@
 
 SQLite's own busy handler is unfair: with four processes its p99 is 230 ms, and with this 12. But the kernel lets
 nobody say how long to wait for such a lock, and a process that is stopped in the middle of a transaction, by SIGSTOP
-or a debugger, never lets go of it. So the waiting is done at the door, by a native thread of its own, and whoever wants
-to come in waits for that thread, for a while.
+or a debugger, never lets go of it. So the waiting is done at the door, by a native thread of its own, and whoever
+wants to come in waits for that thread, for a while.
 """
 
 from __future__ import annotations
