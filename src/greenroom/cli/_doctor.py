@@ -6,12 +6,14 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from greenroom.cli import _findings
-from greenroom.cli._findings import Finding
 from greenroom.server import find_app, find_room
 from greenroom.stores import SqliteStore
+
+if TYPE_CHECKING:
+    from greenroom.cli._findings import Finding
 
 HELP = "say how things stand, and what to do about what is not well"
 UNWELL = 1
@@ -26,14 +28,19 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look, and tell. The exit code is 1 if anything is not well."""
+    from greenroom.cli._findings import versions  # not at the top: a server that starts has no need of it
+
     findings = list(_look(options.app, options.room))
     is_well = all(finding.remedy is None for finding in findings)
     show = _as_json if options.json else _as_text
-    sys.stdout.write(show(findings, is_well=is_well))
+    sys.stdout.write(show(findings, versions(), is_well=is_well))
     return 0 if is_well else UNWELL
 
 
 def _look(app: str | None, room_name: str | None) -> Iterator[Finding]:
+    from greenroom.cli import _findings
+    from greenroom.cli._findings import Finding
+
     yield from _findings.of_the_process(os.environ)
     if app is None:
         yield Finding("room", "no app was named: `greenroom doctor app:app` looks at its room and store, too")
@@ -48,8 +55,8 @@ def _look(app: str | None, room_name: str | None) -> Iterator[Finding]:
         yield Finding("store", f"{store.url}: jobs end with the process")
 
 
-def _as_text(findings: list[Finding], *, is_well: bool) -> str:
-    lines = [", ".join(f"{name} {number}" for name, number in _findings.versions().items())]
+def _as_text(findings: list[Finding], versions: Mapping[str, str], *, is_well: bool) -> str:
+    lines = [", ".join(f"{name} {number}" for name, number in versions.items())]
     for topic, text, remedy in findings:
         lines.append(f"{'ok' if remedy is None else '!!'}  {topic}: {text}")
         if remedy is not None:
@@ -58,10 +65,10 @@ def _as_text(findings: list[Finding], *, is_well: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _as_json(findings: list[Finding], *, is_well: bool) -> str:
+def _as_json(findings: list[Finding], versions: Mapping[str, str], *, is_well: bool) -> str:
     told = {
         "is_well": is_well,
-        "versions": _findings.versions(),
+        "versions": versions,
         "findings": [finding._asdict() for finding in findings],
     }
     return json.dumps(told, indent=2) + "\n"
