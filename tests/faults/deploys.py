@@ -26,7 +26,7 @@ from tests.faults.served import ROOT, free_port
 
 PATIENCE = 40.0  # seconds until what has not come about is taken for broken
 DRAIN = 1.0
-PAUSE = 0.01  # seconds between two requests of a visitor: the load is bounded
+PAUSE = 0.02  # seconds between two requests of a visitor: the load is bounded
 BUSY = 0.005  # seconds that a request computes where the loop is to be busy
 TASKS = ("nap", "compute", "crawl")
 
