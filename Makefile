@@ -15,7 +15,7 @@ ALSO ?= 3.12 3.13
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations at once would break the environment
-.PHONY: help demo test torture ci bench lint format clean
+.PHONY: help demo test torture ci bench lint format clean faults schedules-at-length
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,12 @@ ci: lint test ## check everything, as is done before a change goes in
 
 bench: $(VENV)/.has-bench ## measure
 	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+faults: schedules-at-length
+schedules-at-length: $(VENV)/.has-test
+	$(VENV)/bin/python -m tests.faults.schedule_kills --days 7 --seconds 120
+	$(VENV)/bin/python -m tests.faults.schedule_days --all-zones
+	$(VENV)/bin/python -m tests.faults.faketime
 
 lint: $(VENV)/.has-test $(VENV)/.has-lint ## check style, types and floors
 	$(VENV)/bin/ruff check .

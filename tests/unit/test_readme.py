@@ -7,14 +7,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+BLOCKS = FENCE.findall(README)
+BLOCKS_OF_DOCS = [block for page in sorted((ROOT / "docs").glob("*.md")) for block in FENCE.findall(page.read_text())]
 
 
 def test_its_contact_form_is_the_one_that_the_tests_run():
     assert (ROOT / "examples" / "contact" / "app.py").read_text() in BLOCKS
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", [*BLOCKS, *BLOCKS_OF_DOCS])
 def test_its_python_is_python(block):
     compile(block, "README.md", "exec")
 
