@@ -23,19 +23,21 @@ help: ## list these targets
 demo: $(VENV)/.has-demo ## run the example site
 	$(VENV)/bin/python -m examples.site $(ARGS)
 
-# All of them at once: the tests wait for processes as much as they compute.
 test: $(VENV)/.has-test ## run the tests, on each Python of 3.11, 3.12 and 3.13 that is installed
-	@venvs="$(VENV)"; absent=""; \
-	$(foreach version,$(ALSO),$(call set-up-also,$(version),$(call find-python,$(version)))) \
+	@$(foreach version,$(ALSO),$(call set-up-also,$(version),$(call find-python,$(version)))) wait; \
+	venvs="$(VENV)"; absent=""; \
+	for version in $(ALSO); do \
+	    if test -e .venv-$$version/.has-test; then venvs="$$venvs .venv-$$version"; else absent="$$absent $$version"; fi; \
+	done; \
 	echo "Testing with$$(for venv in $$venvs; do $$venv/bin/python -c \
 	    'import platform; print(end=f" {platform.python_version()}")'; done); absent:$${absent:- none}"; \
-	$(VENV)/bin/python tests/each_python.py '$(ARGS)' $$(for venv in $$venvs; do echo $$venv/bin/python; done)
+	$(VENV)/bin/python tests/shares.py '$(ARGS)' $$(for venv in $$venvs; do echo $$venv/bin/python; done)
 
 # $(call set-up-also,3.12,its python): a further Python that is missing, or for which the pinned packages cannot be
-# installed, is reported as absent; it is no reason to fail.
+# installed, is reported as absent; it is no reason to fail. They are set up side by side.
 define set-up-also
-if test -n "$(2)" && $(MAKE) --no-print-directory VENV=.venv-$(1) PYTHON=$(2) .venv-$(1)/.has-test; \
-then venvs="$$venvs .venv-$(1)"; else absent="$$absent $(1)"; fi;
+{ test -n "$(2)" && $(MAKE) --no-print-directory VENV=.venv-$(1) PYTHON=$(2) .venv-$(1)/.has-test \
+    || rm -f .venv-$(1)/.has-test; } &
 endef
 
 # The seconds are those after which a run counts as hung: `make test` allows 300 for each test.

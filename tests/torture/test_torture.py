@@ -13,6 +13,7 @@ SEED = int(os.environ.get("GREENROOM_SEED", random.SystemRandom().randrange(1_00
 PATIENCE = 100 + PREEMPTIONS / 200  # seconds
 
 
+@pytest.mark.each_python
 @pytest.mark.slow
 @pytest.mark.integration
 def test_no_piece_of_work_comes_to_another_result_when_it_is_pre_empted(tmp_path):
