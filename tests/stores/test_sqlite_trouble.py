@@ -3,7 +3,6 @@ what can get well gets well by itself."""
 
 import os
 import shutil
-import time
 
 import gevent
 import pytest
@@ -17,10 +16,9 @@ from greenroom.stores._ballast import SIZE
 from greenroom.stores.base import Claim
 from greenroom.testing import a_job
 from tests.faults.disks import SmallDisk
+from tests.stores.kept import until
 
 pytestmark = pytest.mark.integration
-
-PATIENCE = 30
 
 
 @pytest.fixture(autouse=True)
@@ -58,13 +56,6 @@ def store(make_store, tmp_path):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "data" / "jobs.db"
-
-
-def until(happens):
-    ends = time.monotonic() + PATIENCE
-    while not happens():
-        assert time.monotonic() < ends, "waited in vain"
-        gevent.sleep(0.01)
 
 
 def claim(store, slots):

@@ -25,6 +25,10 @@ class Ballast:
         """Whether the store was whole once."""
         return self._path.exists()
 
+    def forget(self) -> None:
+        """There is no store any more."""
+        self._path.unlink(missing_ok=True)
+
     def lay_in(self) -> bool:
         """Take the room, unless it is held already; False if it cannot be had."""
         try:

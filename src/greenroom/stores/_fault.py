@@ -12,9 +12,7 @@ from greenroom.errors import StoreCorrupt, StoreFull, StoreReadOnly, StoreUnavai
 
 FULL = "Make room on the disk; it is tried again by itself."
 READ_ONLY = "The app's user must be able to write to the file and to its folder; it is tried again by itself."
-DAMAGED = (
-    "The file is left as it is: stop the app, and restore a backup, or what `sqlite3 FILE .recover` saves of it."
-)
+DAMAGED = "It is not used any more: stop the app, and restore a backup, or what `sqlite3 FILE .recover` saves."
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _BLOCK = bytes(4096)
@@ -29,6 +27,10 @@ _HARMLESS = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_SCHEMA,
 )
+
+
+class Unreadable(sqlite3.DatabaseError):
+    """A row that is none of a job."""
 
 
 def spoils(error: Exception) -> bool:
@@ -62,7 +64,7 @@ def fault_of(error: Exception, path: Path) -> StoreUnavailable:
             return StoreUnavailable(f"{what}. Another program holds a transaction open on this file; end it.")
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
             return _by_number(_ask_the_disk(path), what)
-    if "decode to UTF-8" in str(error):  # Python says so of a row, and SQLite has no number for it
+    if isinstance(error, Unreadable) or "decode to UTF-8" in str(error):  # Python says so, and SQLite has no number
         return StoreCorrupt(f"{what}. {DAMAGED}")
     return _by_number(error.errno if isinstance(error, OSError) else None, what)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
 from greenroom.errors import InvalidOption, NewerSchema, StoreUnavailable
+from greenroom.stores._ballast import Ballast
 from greenroom.stores._fault import fault_of
 from greenroom.stores._rows import sql
+
+log = logging.getLogger("greenroom.store")
 
 _CHECKPOINT = 4000  # pages in the log before they are moved to the file
 SCHEMA = 2  # each version has its upgrade_N.sql, which makes it of the one before
@@ -20,6 +24,10 @@ def prepare(path: Path) -> None:
     """Make an empty file, mode 0600, if there is none: the -wal and -shm files take after it."""
     if path.is_dir():
         raise InvalidOption(f"sqlite:///{path} is a folder: name a file in it, such as greenroom.db.")
+    ballast = Ballast(path)
+    if ballast.was_laid_in() and not path.exists():
+        log.warning("sqlite:///%s: there was a store, and its file is not there any more. A new one is made.", path)
+        ballast.forget()
     try:
         # Only ever a file that did not exist: opening and closing one that SQLite has open drops its locks.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))

@@ -17,6 +17,7 @@ from greenroom.stores._ballast import Ballast
 from greenroom.stores._condition import Condition
 from greenroom.stores._fault import fault_of, full, spoils
 from greenroom.stores._file import connect
+from greenroom.stores._inspection import Before, inspect, keep_copy
 from greenroom.stores._lock import FileLock
 from greenroom.stores._place import Place
 
@@ -25,6 +26,8 @@ LOG_CAP = 256 << 20  # bytes: the log is that long only if somebody keeps it fro
 
 # What is wrong with the file, the disk or the system, and meets whatever is asked.
 FAULTS = (sqlite3.Error, OSError, MemoryError, StoreUnavailable)
+
+_open_here: list[Path] = []  # by this process; each as often as it is
 
 
 class Keeper:
@@ -50,7 +53,7 @@ class Keeper:
         return self._condition.trouble or self._log.trouble
 
     def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
-        """Connect, and do what makes the file ready, in one transaction."""
+        """Connect, see that the file is whole, and do what makes it ready, in one transaction."""
         try:
             self._open(prepare)
         except FAULTS as error:
@@ -62,9 +65,13 @@ class Keeper:
 
     def _open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
         with self.lock:  # two that turn a new file to WAL at the same time find it locked, and do not wait
+            if self._path not in _open_here:
+                before = Before(self._ballast.was_laid_in(), self.lock.same_boot(), self._durability == "disk")
+                inspect(self._path, before)
             self._connection = connect(self._path, durability=self._durability)
         self.place.remember()
         self._is_open = True
+        _open_here.append(self._path)
         with self.transaction() as connection:
             prepare(connection)
 
@@ -117,13 +124,20 @@ class Keeper:
         up that met it."""
         fault = fault_of(error, self._path)
         if isinstance(fault, StoreCorrupt):
-            self._damage = fault
+            # What never was a database is not ours to copy.
+            is_foreign = not self._is_open and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB
+            fault = self._damage = self._damage or (fault if is_foreign else _kept(fault, self._path))
         is_spoilt = spoils(error) or self._damage is not None
         if is_spoilt:
             self._give_up()
-        if is_spoilt or type(fault) is not StoreUnavailable:
+        if self._is_open and (is_spoilt or type(fault) is not StoreUnavailable):
             self._condition.worsen(fault)
         return fault
+
+    def note_damage(self, damage: StoreCorrupt) -> None:
+        """Somebody has found that the file is damaged, on whatever thread: nothing more is written to it."""
+        self._damage = self._damage or _kept(damage, self._path)
+        self._condition.worsen(self._damage)
 
     def is_well(self) -> None:
         """Something was stored just now."""
@@ -159,7 +173,9 @@ class Keeper:
         self.lock.close()
 
     def close(self) -> None:
-        self._is_open = False
+        if self._is_open:
+            self._is_open = False
+            _open_here.remove(self._path)
         self._give_up()
         self.lock.close()
 
@@ -201,3 +217,7 @@ class Keeper:
             )
         else:
             self._log.recover()
+
+
+def _kept(damage: StoreCorrupt, path: Path) -> StoreCorrupt:
+    return StoreCorrupt(f"{damage} {keep_copy(path)}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from greenroom.clock import Clock
-from greenroom.errors import LeaseLost, StoreError, StoreFull, StoreUnavailable
+from greenroom.errors import LeaseLost, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
 from greenroom.stores._file import migrate
@@ -122,6 +122,10 @@ class Ledger:
     def place(self) -> Place:
         """Where the file is."""
         return self._keeper.place
+
+    def note_damage(self, damage: StoreCorrupt) -> None:
+        """The file was found to be damaged. May be called from any thread."""
+        self._keeper.note_damage(damage)
 
     def serve(self, batch: list[Request[Any]]) -> None:
         """One transaction for the whole batch. If a request spoils it, each is tried by itself."""

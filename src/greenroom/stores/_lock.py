@@ -17,6 +17,7 @@ from types import TracebackType
 from greenroom._native import allocate_lock, start_thread
 from greenroom.errors import StoreBusy
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 PATIENCE = 5.0  # seconds, as long as SQLite itself waits
 
 
@@ -53,6 +54,17 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def same_boot(self) -> bool:
+        """Whether the machine has not been off since this was last asked, by whatever process."""
+        try:
+            boot = _BOOT.read_bytes()
+            if os.pread(self._file, len(boot), 0) == boot:
+                return True
+            os.pwrite(self._file, boot, 0)
+        except OSError:  # no Linux, or no room: nothing is known
+            return False
+        return False
 
     def close(self) -> None:
         self._is_closed = True

@@ -11,6 +11,7 @@ from typing import Any
 
 from greenroom.job import Job, Progress, Status
 from greenroom.outcome import TaskError
+from greenroom.stores._fault import Unreadable
 
 READY, SCHEDULED, RUNNING = 0, 1, 2
 _READY = Status.READY
@@ -96,9 +97,13 @@ def _moving(job: Job) -> Row:
 
 
 def to_job(row: Row) -> Job:
-    errors = tuple(TaskError(*error) for error in json.loads(row[17])) if row[17] else ()
-    progress = Progress(*json.loads(row[19])) if row[19] else None
-    return Job._make((*row[:11], _STATUSES[row[11]], *row[12:17], errors, row[18], progress, row[20], row[21]))
+    try:
+        errors = tuple(TaskError(*error) for error in json.loads(row[17])) if row[17] else ()
+        progress = Progress(*json.loads(row[19])) if row[19] else None
+        status = _STATUSES[row[11]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unreadable(f"job {row[0]} is none: {type(error).__name__}: {error}") from error
+    return Job._make((*row[:11], status, *row[12:17], errors, row[18], progress, row[20], row[21]))
 
 
 def count_statuses(by_state: dict[int, int]) -> dict[Status, int]:
