@@ -15,7 +15,7 @@ ALSO ?= 3.12 3.13
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations at once would break the environment
-.PHONY: help demo test torture ci bench lint format clean faults schedules-at-length
+.PHONY: fuse help demo test torture ci bench lint format clean faults schedules-at-length
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,7 +23,7 @@ help: ## list these targets
 demo: $(VENV)/.has-demo ## run the example site
 	$(VENV)/bin/python -m examples.site $(ARGS)
 
-test: $(VENV)/.has-test ## run the tests, on each Python of 3.11, 3.12 and 3.13 that is installed
+test: $(VENV)/.has-test fuse ## run the tests, on each Python of 3.11, 3.12 and 3.13 that is installed
 	@$(foreach version,$(ALSO),$(call set-up-also,$(version),$(call find-python,$(version)))) wait; \
 	venvs="$(VENV)"; absent=""; \
 	for version in $(ALSO); do \
@@ -32,6 +32,13 @@ test: $(VENV)/.has-test ## run the tests, on each Python of 3.11, 3.12 and 3.13 
 	echo "Testing with$$(for venv in $$venvs; do $$venv/bin/python -c \
 	    'import platform; print(end=f" {platform.python_version()}")'; done); absent:$${absent:- none}"; \
 	$(VENV)/bin/python tests/shares.py '$(ARGS)' $$(for venv in $$venvs; do echo $$venv/bin/python; done)
+
+# The disk that fails when it is told to is a file system of FUSE's: without it, its tests are skipped, and say so.
+fuse:
+	@command -v fusermount3 >/dev/null || ! test -w /dev/fuse || ! command -v apt-get >/dev/null || { \
+	    echo "Installing fuse3"; install="apt-get install -y -qq fuse3"; \
+	    $$install >/dev/null 2>&1 || { apt-get update -qq && $$install; } >/dev/null 2>&1 || \
+	    echo "fuse3 cannot be installed: what needs it will be skipped"; }
 
 # $(call set-up-also,3.12,its python): a further Python that is missing, or for which the pinned packages cannot be
 # installed, is reported as absent; it is no reason to fail. They are set up side by side.
