@@ -15,7 +15,7 @@ ALSO ?= 3.12 3.13
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two installations at once would break the environment
-.PHONY: fuse help demo test torture ci bench lint format clean faults schedules-at-length
+.PHONY: fuse help demo test torture ci bench lint format clean faults schedules-at-length stores-at-length
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,13 @@ endef
 torture: $(VENV)/.has-test ## pre-empt a million times: GREENROOM_PREEMPTIONS=1000000
 	GREENROOM_PREEMPTIONS=$${GREENROOM_PREEMPTIONS:-1000000} $(VENV)/bin/python -m pytest -s \
 	    -o faulthandler_timeout=14400 tests/torture/test_torture.py $(ARGS)
+
+faults: stores-at-length
+stores-at-length: $(VENV)/.has-test fuse
+	GREENROOM_CORRUPTIONS=2000 GREENROOM_CUTS=200 GREENROOM_EVERY_CALL=1 GREENROOM_PRUNED=10000000 \
+	    $(VENV)/bin/python -m pytest -s -o faulthandler_timeout=14400 tests/faults \
+	    tests/stores/test_sqlite_disk_errors.py tests/integration/test_serve_trouble.py $(ARGS)
+	$(VENV)/bin/python -m tests.faults.soak --seconds 3600
 
 ci: lint test ## check everything, as is done before a change goes in
 

@@ -141,7 +141,12 @@ class Runner:
     def disown(self) -> None:
         """Release what did not end even so, in the store alone: whatever it comes to later is fenced off."""
         self.recorder.stop()
-        self._record()  # what it did not get round to, for trouble in the store
+        try:
+            self._record()  # what it did not get round to, for trouble in the store
+        except StoreError:
+            for attempt in self._ended:
+                log.warning("%s has ended, and that could not be recorded: it will be run again", attempt)
+            raise
         for attempt in list(self.attempts.values()):
             log.warning("%s does not end: given back while it runs", attempt)
             self._store.swap(attempt.job, attempt.job_given_back(self.clock.now()))

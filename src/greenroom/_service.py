@@ -15,7 +15,7 @@ from gevent.event import Event
 log = logging.getLogger("greenroom")
 
 _FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
+_LONGEST_PAUSE = 5.0  # also how long it takes at most until it is noticed that the trouble is over
 
 
 class Service:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
@@ -268,6 +269,14 @@ class Greenroom:
         call = Call(copy_context(), function, args, kwargs)
         (self._backstage or self._set_up()).call_later(max(0, delay) / SECOND, call)
         return call
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy the durable jobs, as they are at one moment, into a new file, from which a room can go on.
+
+        Nobody waits for it, however long it takes. Raises InvalidOption if the file is there already, or jobs live in
+        memory, and StoreError if it cannot be written.
+        """
+        self._open().durable.store.backup(path)
 
     def current(self) -> Attempt:
         """The attempt that this code runs in. Raises NotRunning outside of a task."""

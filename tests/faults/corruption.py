@@ -43,7 +43,7 @@ def fill(path: str) -> None:
     now = SystemClock().now()
     for claimed in store.claim(Claim(now, {"greenlet": MOVED // 3})).jobs:
         store.swap(claimed, claimed.after(Succeeded('"done"'), now))
-    store._writer.run(lambda: store._ledger._connected().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    store._writer.run(lambda: store._ledger.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
     for number in range(MOVED, MOVED + IN_LOG):
         store.add([job(number)])
     os.kill(os.getpid(), signal.SIGKILL)

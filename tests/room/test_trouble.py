@@ -171,3 +171,17 @@ def test_while_another_program_holds_the_lock_others_go_on_and_nothing_is_lost(r
 
 
 SLOW = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 2000000) SELECT x FROM n"
+
+
+def test_what_ended_and_could_not_be_recorded_is_named_when_the_room_stops(room, declare, database, caplog):
+    result = declare(room, wait).enqueue("done")
+    stage.wait_for()
+    database.take_away()
+    stage.curtain.set()
+    until(room.trouble)
+    with gevent.Timeout(PATIENCE):
+        room.stop(0)
+    assert [line for line in caplog.messages if "could not be recorded: it will be run again" in line] == [
+        f"task acts.wait (job {result.id}) has ended, and that could not be recorded: it will be run again"
+    ]
+    database.bring_back()

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from greenroom.cli import _doctor, _serve
+from greenroom.cli import _backup, _doctor, _serve
 from greenroom.server import Refusal
 
 
@@ -22,7 +22,7 @@ class Command(Protocol):
         """Do it, and say the exit code. Raises Refusal."""
 
 
-_COMMANDS: Mapping[str, Command] = {"serve": _serve, "doctor": _doctor}
+_COMMANDS: Mapping[str, Command] = {"serve": _serve, "doctor": _doctor, "backup": _backup}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

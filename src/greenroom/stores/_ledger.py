@@ -177,7 +177,7 @@ class Ledger:
         try:
             if self.worker:
                 with self._keeper.lock:
-                    self._connected().execute("DELETE FROM worker WHERE id = ?", (self.worker,))
+                    self.connection().execute("DELETE FROM worker WHERE id = ?", (self.worker,))
         except FAULTS as error:
             # Its liveness file says so too.
             log.warning("worker %s leaves without a word: %s", self.worker, self._keeper.fault(error))
@@ -193,7 +193,7 @@ class Ledger:
         self._keeper.forsake()
 
     def claim(self, claim: Claim) -> Claimed:
-        connection = self._connected()
+        connection = self.connection()
         connection.execute(sql("promote"), {"until": claim.now + claim.ahead})
         jobs: list[Job] = []
         for lane, slots in claim.slots.items():
@@ -205,11 +205,11 @@ class Ledger:
         return Claimed(jobs, due and due[0])
 
     def renew(self, until: int) -> None:
-        self._connected().execute("UPDATE worker SET lease_until = ? WHERE id = ?", (until, self.worker))
+        self.connection().execute("UPDATE worker SET lease_until = ? WHERE id = ?", (until, self.worker))
         self._renewed_at = until - LEASE
 
     def expired(self, now: int, limit: int) -> list[Job]:
-        connection = self._connected()
+        connection = self.connection()
         others = connection.execute(
             "SELECT id, name, lease_until FROM worker WHERE id <> ?", (self.worker,)
         ).fetchall()
@@ -223,7 +223,7 @@ class Ledger:
         return jobs
 
     def tick(self, ticks: Sequence[Tick]) -> list[bool]:
-        connection = self._connected()
+        connection = self.connection()
         moved = move(connection, ticks)
         made = [*compress(ticks, moved)]
         jobs = [job for tick in made for job in tick.jobs]
@@ -232,7 +232,7 @@ class Ledger:
         return moved
 
     def delete(self, ids: list[int], before: int) -> int:
-        return self._connected().execute(sql("prune"), {"ids": json.dumps(ids), "before": before}).rowcount
+        return self.connection().execute(sql("prune"), {"ids": json.dumps(ids), "before": before}).rowcount
 
     def _transact(self, batch: list[Request[Any]]) -> None:
         asked: dict[type, list[Any]] = {Add: [], Swap: [], Call: []}
@@ -293,7 +293,7 @@ class Ledger:
     def _register(self) -> None:
         now = self._clock.now()
         mine = {"name": self._life.name, "pid": os.getpid(), "host": socket.gethostname(), "now": now}
-        self.worker = self._connected().execute(sql("register"), mine | {"until": now + LEASE}).lastrowid or 0
+        self.worker = self.connection().execute(sql("register"), mine | {"until": now + LEASE}).lastrowid or 0
         self._renewed_at = now
 
     def _new_jobs(self, requests: list[Add]) -> list[Job]:
@@ -368,7 +368,8 @@ class Ledger:
             done.update(job_id for (job_id,) in connection.execute(f"{statement}\nRETURNING job.id", values))
         return done
 
-    def _connected(self) -> sqlite3.Connection:
+    def connection(self) -> sqlite3.Connection:
+        """The one that writes, for who is on its thread."""
         return self._keeper.connection()
 
 

@@ -5,13 +5,23 @@ SQLite itself goes on writing into a file that was deleted, and into nowhere.
 
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from greenroom.errors import StoreCorrupt, StoreGone
 from greenroom.stores._fault import DAMAGED
 
 _BESIDE = ("-wal", "-shm")  # SQLite keeps these open as long as the file itself
+
+# Where locks and shared memory do not reach from one machine to the other, or not at all.
+_AFAR = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.glusterfs", "lustre", "fuse.sshfs")
+_FAR_AWAY = "sqlite:///%s lies on %s: SQLite's locks do not work there between machines. Use a local disk."
+_LINKED = "sqlite:///%s has %s names (hard links): under each it has a log of its own. Open it under one name only."
+_MOUNTS = Path("/proc/self/mountinfo")
+
+log = logging.getLogger("greenroom.store")
 
 Inode = tuple[int, int]
 
@@ -26,7 +36,13 @@ class Place:
 
     def remember(self) -> None:
         """This is the file, from now on."""
-        self._inode = _inode_of(self._path.stat())
+        found = self._path.stat()
+        self._inode = _inode_of(found)
+        with suppress(OSError):  # no Linux: nothing is known
+            if (kind := file_system_of(found.st_dev, _MOUNTS.read_text())) in _AFAR:
+                log.warning(_FAR_AWAY, self._path, kind)
+        if found.st_nlink > 1:
+            log.warning(_LINKED, self._path, found.st_nlink)
 
     def confirm(self) -> None:
         """Raise StoreGone unless the path leads to the file that was opened: what is written would be lost."""
@@ -69,6 +85,16 @@ class Place:
             "was in use. Nothing more is stored, for it would be lost. Put the same file back where it was, or "
             "restart the app; until then room.backup(path) still saves what the file held."
         )
+
+
+def file_system_of(device: int, mounts: str) -> str | None:
+    """The kind of file system that is mounted from this device, by the text of /proc/self/mountinfo."""
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in mounts.splitlines():
+        facts, _, kind = line.partition(" - ")
+        if facts.split()[2:3] == [wanted]:
+            return kind.split()[0]
+    return None
 
 
 def _inode_of(found: os.stat_result) -> Inode:

@@ -14,6 +14,7 @@ What one worker does, the others hear of as `News`, so that nobody has to look a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -119,6 +120,10 @@ class Store(Protocol):
         """The number of this worker: from 1, never given twice in the life of the store."""
 
     @property
+    def supports_backup(self) -> bool:
+        """Whether there is something that can be copied."""
+
+    @property
     def trouble(self) -> str | None:
         """What keeps it from its work just now, if anything. Never waits, and may be asked from any thread."""
 
@@ -186,6 +191,9 @@ class Store(Protocol):
 
     def counts(self) -> dict[Status, int]:
         """How many jobs there are of each status, zeros included."""
+
+    def backup(self, target: str | os.PathLike[str]) -> None:
+        """Copy all of it, as it is at one moment, into a new file; it may be open or not. Raises InvalidOption."""
 
     def prune(self, before: int, limit: int) -> int:
         """Delete up to `limit` jobs that finished before then, the oldest first; say how many."""

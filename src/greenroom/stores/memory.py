@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from gevent import get_hub
 
 from greenroom._native import RLock
 from greenroom.clock import Clock, SystemClock
-from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
+from greenroom.errors import InvalidOption, LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._news import news_of
 from greenroom.stores.base import LEASE, Claim, Claimed, Mark, News, Page, Tick
@@ -44,6 +45,7 @@ class MemoryStore:
 
     url = "memory://"
     trouble: str | None = None  # memory has none
+    supports_backup = False
 
     def __init__(self, *, clock: Clock | None = None, keep: int = 10_000) -> None:
         self._clock = clock or SystemClock()
@@ -186,6 +188,11 @@ class MemoryStore:
     def counts(self) -> dict[Status, int]:
         self._check_open()
         return dict(self._shelf.counts)
+
+    def backup(self, target: str | os.PathLike[str]) -> None:
+        raise InvalidOption(
+            f"memory:// is in memory alone: there is no file to copy to {target}. Use sqlite:///FILE."
+        )
 
     def prune(self, before: int, limit: int) -> int:
         shelf = self._shelf

@@ -23,8 +23,9 @@ from typing import Any, Literal, TypeVar
 from greenroom._ids import id_at
 from greenroom._native import start_thread
 from greenroom.clock import SECOND, Clock, SystemClock
-from greenroom.errors import InvalidOption, StoreCorrupt, StoreUnavailable
+from greenroom.errors import InvalidOption, StoreCorrupt, StoreGone, StoreUnavailable
 from greenroom.job import Job, Status
+from greenroom.stores._backup import back_up
 from greenroom.stores._desk import Desk, Request
 from greenroom.stores._fault import Unreadable, fault_of, spoils
 from greenroom.stores._file import connect, prepare, unwritable
@@ -93,6 +94,8 @@ class SqliteStore:
     `durability="disk"` syncs each commit and survives power loss; `"process"` survives the death of the process,
     but may lose the last commits when the machine goes down.
     """
+
+    supports_backup = True
 
     def __init__(
         self, path: str | os.PathLike[str], *, durability: Durability = "disk", clock: Clock | None = None
@@ -245,6 +248,19 @@ class SqliteStore:
     def counts(self) -> dict[Status, int]:
         rows = self._read("SELECT state, count(*) FROM job GROUP BY state")
         return count_statuses(dict(rows))
+
+    def backup(self, target: str | os.PathLike[str]) -> None:
+        copy = Path(target).absolute()
+        if self._ledger is not None and isinstance(self._ledger.trouble, StoreGone):
+            # Only who has it open can still reach the file; nobody can write to it, so that nobody waits.
+            ledger = self._ledger
+            self._writer.run(lambda: back_up(self._path, copy, ledger.connection()))
+            return
+        desk = Desk(lambda _: None, name=self.url)
+        try:
+            desk.run(lambda: back_up(self._path, copy))
+        finally:
+            desk.close()
 
     def prune(self, before: int, limit: int) -> int:
         ledger = self._open_ledger()

@@ -1,0 +1,197 @@
+"""Hours of ordinary work in one process: does anything grow, and is anything left over?
+
+    python -m tests.faults.soak --seconds 3600
+
+`greenroom serve` is asked 200 times a second, and each request enqueues a job. Memory, files, threads, greenlets and
+the write-ahead log are looked at all the while. The exit code is 1 if a limit was passed, or a request or a job
+failed.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from tests.faults.served import free_port
+
+RATE = 200  # requests, and jobs, a second
+WARM_UP = 0.3  # of the whole: until as much is pruned as is added
+GROWTH = 0.05
+WAL_LIMIT = 64 << 20
+PATIENCE = 30
+
+
+@dataclass
+class Soak:
+    """What was seen."""
+
+    seconds: float
+    requests: int = 0
+    failed: int = 0
+    late: float = 0.0  # seconds that an answer took, at most
+    memory: list[tuple[float, int]] = field(default_factory=list)  # when, and bytes (PSS)
+    wal: int = 0
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+    cpu: float = 0.0
+    log: str = ""
+
+    @property
+    def growth(self) -> float:
+        """Of memory, from the third after warming up to the last one."""
+        warm = [size for at, size in self.memory if at >= self.seconds * WARM_UP]
+        third = max(1, len(warm) // 3)
+        return median(warm[-third:]) / median(warm[:third]) - 1
+
+    def broken(self) -> list[str]:
+        """What is not as it must be."""
+        grown = {what: number for what, number in self.after.items() if number > self.before[what]}
+        facts = {
+            f"{self.failed} requests failed": self.failed,
+            f"memory grew by {self.growth:.1%}": self.growth >= GROWTH,
+            f"the log grew to {self.wal >> 20} MB": self.wal > WAL_LIMIT,
+            f"there is more than before: {grown}, before {self.before}": grown,
+            f"something is left over: {self.left}": any(self.left.values()),
+            f"in {self.seconds:.0f} s there were {self.requests} requests": self.requests < RATE * self.seconds * 0.8,
+        }
+        return [fact for fact, is_so in facts.items() if is_so]
+
+    def __str__(self) -> str:
+        first, last = (self.memory[at][1] / (1 << 20) for at in (0, -1))
+        return (
+            f"soak of {self.seconds:.0f} s: {self.requests} requests and as many jobs, {self.failed} failed, slowest "
+            f"{self.late * 1000:.0f} ms; memory {first:.1f} to {last:.1f} MiB, {self.growth:+.1%} after warming up; "
+            f"log at most {self.wal / (1 << 20):.1f} MiB; {self.after} at the end, {self.before} at first; "
+            f"left over: {self.left}; {self.cpu:.0%} of a core\n"
+        )
+
+
+def soak(seconds: float, folder: Path) -> Soak:
+    database = folder / "soak.db"
+    port = free_port()
+    command = [sys.executable, "-m", "greenroom", "serve", "tests.faults.soak_app:app", "--no-access-log"]
+    env = os.environ | {"SOAK_DATABASE": str(database)}
+    found = Soak(seconds)
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([*command, "--bind", f"127.0.0.1:{port}"], env=env, stderr=log, stdout=log)
+    try:
+        _wait_for(port, server, folder / "log")
+        _ask(found, port, server.pid, database)
+        server.send_signal(signal.SIGTERM)
+        found.left["exit code"] = server.wait(PATIENCE)
+    finally:
+        if server.poll() is None:
+            server.kill()
+            server.wait()
+    found.log = (folder / "log").read_text()
+    found.left |= _left(database)
+    return found
+
+
+def _wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
+        except OSError:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < ends, "it does not begin to serve"
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _census(connection: http.client.HTTPConnection) -> dict[str, int]:
+    with closing(connection):
+        connection.request("GET", "/census")
+        return json.loads(connection.getresponse().read())
+
+
+def _ask(found: Soak, port: int, pid: int, database: Path) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    began = time.monotonic()
+    looked = -1.0
+    with closing(connection):
+        while (now := time.monotonic() - began) < found.seconds:
+            behind = now * RATE - found.requests
+            if behind < 1:
+                time.sleep((1 - behind) / RATE)
+                continue
+            _ask_once(found, connection)
+            if now - looked >= max(1.0, found.seconds / 200):
+                looked = now
+                found.memory.append((now, _memory(pid)))
+                found.wal = max(found.wal, _size(Path(f"{database}-wal")))
+            if not found.before and now > found.seconds * WARM_UP:
+                found.before = _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
+        found.cpu = _cpu(pid) / found.seconds
+        found.after = _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
+
+
+def _ask_once(found: Soak, connection: http.client.HTTPConnection) -> None:
+    began = time.monotonic()
+    found.requests += 1
+    try:
+        connection.request("GET", f"/?{found.requests}")
+        answer = connection.getresponse()
+        answer.read()
+        found.failed += answer.status != 200
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        found.failed += 1
+    found.late = max(found.late, time.monotonic() - began)
+
+
+def _memory(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) << 10
+    raise AssertionError("the system does not say how much memory a process holds")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _cpu(pid: int) -> float:
+    facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _left(database: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(database)) as connection:
+        count = lambda statement: connection.execute(statement).fetchone()[0]  # noqa: E731
+        return {
+            "rows of workers": count("SELECT count(*) FROM worker"),
+            "files of workers": len([*Path(f"{database}.workers").iterdir()]),
+            "jobs that did not succeed": count("SELECT count(*) FROM job WHERE state <> 3"),
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=180)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = soak(options.seconds, Path(folder))
+    sys.stdout.write(str(found))
+    for fact in found.broken():
+        sys.stdout.write(f"NOT AS IT MUST BE: {fact}\n")
+    if found.broken():
+        sys.stdout.write(found.log[-3000:])
+    return 1 if found.broken() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""What the soak serves: each request enqueues a job, and /census tells what the process holds."""
+
+import gc
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import greenlet
+
+from greenroom import Greenroom
+
+# Kept for a short while, so that within minutes as much is pruned as is added.
+room = Greenroom(f"sqlite:///{os.environ['SOAK_DATABASE']}", retention=timedelta(seconds=20))
+
+
+@room.task
+def work(number):
+    return number
+
+
+@room.task(lane="thread")
+def work_in_a_thread(number):
+    return number
+
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/census":
+        body = json.dumps(census())
+    else:
+        number = int(environ["QUERY_STRING"])
+        (work if number % 10 else work_in_a_thread).enqueue(number)
+        body = "ok"
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body.encode()]
+
+
+def census():
+    gc.collect()
+    greenlets = sum(isinstance(thing, greenlet.greenlet) for thing in gc.get_objects())
+    fds, threads = (len([*Path(f"/proc/self/{what}").iterdir()]) for what in ("fd", "task"))
+    return {"fds": fds, "threads": threads, "greenlets": greenlets}
