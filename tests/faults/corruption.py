@@ -181,7 +181,7 @@ def run(corruptions: int, seed: int, folder: Path) -> Counter[str]:
     tally: Counter[str] = Counter()
     for number in range(corruptions):
         damaged = folder / str(number)
-        shutil.copytree(whole, damaged)
+        shutil.copytree(whole, damaged, ignore=shutil.ignore_patterns("*.bell"))
         damage = Damage(chance, damaged)
         damage.inflict()
         began = time.monotonic()

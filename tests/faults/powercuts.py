@@ -8,6 +8,7 @@ not synced nothing, some or most reaches the disk, in no order.
 
 import argparse
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -66,14 +67,14 @@ def run(cuts: int, seed: int, folder: Path, durability: str = "disk", *, until_l
             kept = 0.0 if until_lost else chance.choice([0.0, 0.5, 0.9])
             unsynced += disk.cut(kept=kept, seed=seed + number)
             (disk.path / "jobs.db.lock").write_bytes(b"")  # the machine was off
-            stored = Stored.of(database)
+            stored = _stored(database)
             report = check(read(history), stored, is_over=False)
             if report.broken:
                 break
         else:
             last = _command(database, history, durability, "finish")
             subprocess.run(last, check=True, timeout=PATIENCE, capture_output=True)
-            stored = Stored.of(database)
+            stored = _stored(database)
             report = check(read(history), stored)
     told = {event.id for event in read(history) if event.what == "recorded"}
     forgotten = sorted(job_id for job_id in told if job_id not in stored.rows or not stored.rows[job_id].is_finished)
@@ -104,6 +105,15 @@ def _run_until_cut(database, history, recorder, durability, chance) -> None:
             recorder.kill(process.pid)
         finally:
             process.kill()
+
+
+def _stored(database: Path) -> Stored:
+    try:
+        return Stored.of(database)
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return Stored(rows={})  # not even the schema has reached the disk
 
 
 def _command(database: Path, history: Path, durability: str, what: str) -> list[str]:

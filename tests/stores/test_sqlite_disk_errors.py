@@ -120,7 +120,6 @@ def test_a_disk_that_refuses_to_be_written_to_is_told_by_its_name(store, disk, n
 
 
 def test_a_store_on_a_disk_that_is_read_only_does_not_open(path, disk):
-    SqliteStore(path).open()
     other = SqliteStore(path.with_name("other.db"))
     for call in ("write", "create", "truncate"):
         disk.fail(call, errno.EROFS)
