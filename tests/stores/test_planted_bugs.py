@@ -96,6 +96,6 @@ def test_a_store_that_lets_both_of_two_swaps_win_is_caught(plant, machine, monke
     def with_twins(requests):
         return [[(request, old, new) for request in requests for old, new in request.changes]]
 
-    monkeypatch.setattr(_ledger, "_without_twins", with_twins)
+    monkeypatch.setattr(_ledger, "without_twins", with_twins)
     with pytest.raises(AssertionError):
         machine.runTest()

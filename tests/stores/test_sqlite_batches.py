@@ -10,7 +10,7 @@ from greenroom.errors import LeaseLost, StoreError
 from greenroom.job import Status
 from greenroom.outcome import Cancelled, Released, Succeeded
 from greenroom.stores import SqliteStore
-from greenroom.stores._ledger import Call
+from greenroom.stores._requests import Call
 from greenroom.stores.base import LEASE, Claim
 from greenroom.testing import NOON, a_finished_job, a_job
 

@@ -2,13 +2,17 @@
 what can get well gets well by itself."""
 
 import os
+import resource
 import shutil
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
 
 import gevent
 import pytest
 
 from greenroom.clock import SystemClock
-from greenroom.errors import StoreCorrupt, StoreFull, StoreGone
+from greenroom.errors import StoreCorrupt, StoreFull, StoreGone, StoreUnavailable
 from greenroom.job import Status
 from greenroom.outcome import Succeeded
 from greenroom.stores import SqliteStore, _keeper
@@ -212,3 +216,50 @@ def test_a_file_that_was_emptied_is_not_written_to_any_more(store, path):
     with pytest.raises(StoreCorrupt):
         claim(store, 1)
     assert "emptied" in store.trouble
+
+
+def test_a_log_that_cannot_be_moved_to_the_file_is_told(store, path, monkeypatch):
+    monkeypatch.setattr(_keeper, "LOG_CAP", 18 << 20)
+    store.add([a_job()])
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM job").fetchone()
+    for _ in range(25):
+        store.add([a_job(payload="x" * 1_000_000)])
+    until(lambda: store.trouble)
+    assert "jobs.db-wal has grown to" in store.trouble
+    store.add([a_job()])  # it goes on
+    reader.close()
+    store.add([a_job()])
+    store.add([a_job()])
+    until(lambda: store.trouble is None)
+    assert path.with_name("jobs.db-wal").stat().st_size <= 17 << 20
+
+
+def test_nobody_who_has_read_keeps_the_log_from_being_moved_to_the_file(store):
+    store.add([a_job() for _ in range(10)])
+    store.find(), store.counts(), store.prune(0, 10)
+    moved = store._writer.run(
+        lambda: store._ledger.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    )
+    assert moved[0] == 0
+
+
+def test_when_no_more_files_can_be_opened_that_is_said(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    store = SqliteStore(tmp_path / "jobs.db")
+    most = max(int(file.name) for file in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most + 1, limits[1]))
+    taken = []
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(1))
+        with pytest.raises(StoreUnavailable, match=r"\(Too many open files\)\. Find who leaves files open"):
+            store.open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for file in taken:
+            os.close(file)
+    store.open()
+    store.close()

@@ -47,7 +47,10 @@ def fault_of(error: Exception, path: Path) -> StoreUnavailable:
     """The error as one of greenroom's, which names the file, the reason and the remedy."""
     if isinstance(error, StoreUnavailable):
         return error
-    what = f"sqlite:///{path} cannot be used: {error}"
+    number, reason = None, str(error)
+    if isinstance(error, OSError) and error.errno:
+        number, reason = error.errno, str(error.filename or path)
+    what = f"sqlite:///{path} cannot be used: {reason}"
     match _code(error):
         case sqlite3.SQLITE_FULL:
             return StoreFull(f"{what}. {FULL}")
@@ -66,7 +69,7 @@ def fault_of(error: Exception, path: Path) -> StoreUnavailable:
             return _by_number(_ask_the_disk(path), what)
     if isinstance(error, Unreadable) or "decode to UTF-8" in str(error):  # Python says so, and SQLite has no number
         return StoreCorrupt(f"{what}. {DAMAGED}")
-    return _by_number(error.errno if isinstance(error, OSError) else None, what)
+    return _by_number(number, what)
 
 
 def _code(error: Exception) -> int:

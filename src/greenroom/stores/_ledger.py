@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from greenroom.clock import Clock
-from greenroom.errors import LeaseLost, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from greenroom.errors import LeaseLost, StoreCorrupt, StoreFull, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
 from greenroom.stores._file import migrate
@@ -22,6 +22,17 @@ from greenroom.stores._keeper import FAULTS, Keeper
 from greenroom.stores._marks import move
 from greenroom.stores._news import news_of
 from greenroom.stores._place import Place
+from greenroom.stores._requests import (
+    UNSTORABLE,
+    Add,
+    Call,
+    Change,
+    Swap,
+    refuse,
+    unstorable,
+    without_new,
+    without_twins,
+)
 from greenroom.stores._rows import (
     FINISH,
     INSERT,
@@ -43,48 +54,7 @@ from greenroom.stores.base import LEASE, Claim, Claimed, News, Tick
 
 T = TypeVar("T")
 log = logging.getLogger("greenroom.store")
-Change = tuple[Job, Job]  # old, new
 RENEW = LEASE // 3
-
-# What is wrong with one request, and no reason to refuse the others of its batch.
-_UNSTORABLE = (
-    sqlite3.IntegrityError,
-    sqlite3.DataError,
-    sqlite3.InterfaceError,
-    sqlite3.ProgrammingError,
-    ValueError,
-    OverflowError,
-    TypeError,
-)
-
-
-class Add(Request[None]):
-    """New jobs to write."""
-
-    needs_room = True
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self.jobs = jobs
-
-
-class Swap(Request[list[bool]]):
-    """Versions of jobs to put in the place of others."""
-
-    needs_room = False
-
-    def __init__(self, changes: Sequence[Change]) -> None:
-        self.changes = changes
-
-
-class Call(Request[T]):
-    """Anything else, to be done inside the transaction, after the other two."""
-
-    # A claim keeps slots reserved until it is answered, and those who enqueue next would find none free.
-    is_urgent = True
-
-    def __init__(self, work: Callable[[], T], *, needs_room: bool = False) -> None:
-        self.work = work
-        self.needs_room = needs_room
 
 
 class Ledger:
@@ -130,29 +100,29 @@ class Ledger:
     def serve(self, batch: list[Request[Any]]) -> None:
         """One transaction for the whole batch. If a request spoils it, each is tried by itself."""
         if (reason := self._keeper.no_room()) is not None:
-            batch = _without_new(batch, reason)
+            batch = without_new(batch, reason)
         try:
             if batch:
                 self._transact(batch)
                 self._keeper.is_well()
                 if self.siblings.are_here:
                     self._tell(batch)
-        except _UNSTORABLE as error:
+        except UNSTORABLE as error:
             if len(batch) > 1:
                 for request in batch:
                     self.serve([request])
             else:
-                batch[0].error = _unstorable(error, batch[0])
+                batch[0].error = unstorable(error, batch[0])
         except LeaseLost as error:
             # Every one of them: they were all asked in the name of the worker that is no more.
-            _refuse(batch, error)
+            refuse(batch, error)
         except FAULTS as error:
             fault = self._keeper.fault(error)
             if isinstance(fault, StoreFull) and self._keeper.make_room():
-                batch = _without_new(batch, fault)
+                batch = without_new(batch, fault)
                 self.serve(batch)
             else:
-                _refuse(batch, fault)
+                refuse(batch, fault)
 
     def look_after(self) -> None:
         """Renew the lease when a third of it has gone by, and see each second whether all is well."""
@@ -337,7 +307,7 @@ class Ledger:
         now = self._clock.now()
         for request in requests:
             request.answer = []
-        for group in _without_twins(requests):
+        for group in without_twins(requests):
             finishes, others = [], []
             for _, old, new in group:
                 if is_finish(old, new):
@@ -378,46 +348,3 @@ def _in_chunks(form: tuple[str, str], rows: list[Row], shared: Row = ()) -> Iter
     verb, row = form
     for piece in chunks(rows):
         yield sql_of_rows(verb, len(piece), row), [*chain.from_iterable(piece), *shared]
-
-
-def _without_twins(requests: list[Swap]) -> list[list[tuple[Swap, Job, Job]]]:
-    """Groups in which no job comes twice: of two swaps of one job, the second must see what the first did."""
-    groups: list[list[tuple[Swap, Job, Job]]] = [[]]
-    seen: set[int] = set()
-    for request in requests:
-        for old, new in request.changes:
-            if new.id in seen:
-                groups.append([])
-                seen.clear()
-            seen.add(new.id)
-            groups[-1].append((request, old, new))
-    return groups
-
-
-def _refuse(batch: list[Request[Any]], error: StoreError) -> None:
-    for request in batch:
-        request.error = error
-
-
-def _without_new(batch: list[Request[Any]], error: StoreUnavailable) -> list[Any]:
-    """Refuse what would bring new work, and give the rest."""
-    requests: list[Any] = batch
-    _refuse([request for request in requests if request.needs_room], error)
-    return [request for request in requests if not request.needs_room]
-
-
-def _unstorable(error: Exception, request: Request[Any]) -> StoreError:
-    match request:
-        case Add(jobs=[job]):
-            what = f"job {job.id}"
-        case Add(jobs=jobs):
-            what = f"{len(jobs)} jobs, among them {[job.id for job in jobs[:3]]},"
-        case Swap(changes=[(_, job)]):
-            what = f"job {job.id}"
-        case Swap(changes=changes):
-            what = f"{len(changes)} outcomes, among them {[new.id for _, new in changes[:3]]},"
-        case _:
-            what = "what was asked for"
-    if isinstance(error, sqlite3.IntegrityError):
-        return StoreError(f"{what} cannot be stored: {error}. An id is used once: make a new one.")
-    return StoreError(f"{what} cannot be stored: {error}. Text must be Unicode, and numbers fit 64 bits.")

@@ -31,8 +31,9 @@ from greenroom.stores._fault import Unreadable, fault_of, spoils
 from greenroom.stores._file import connect, prepare, unwritable
 from greenroom.stores._inspection import LARGE, SMALL, check
 from greenroom.stores._keeper import FAULTS, LOOK
-from greenroom.stores._ledger import Add, Call, Ledger, Swap
+from greenroom.stores._ledger import Ledger
 from greenroom.stores._place import Place
+from greenroom.stores._requests import Add, Call, Swap
 from greenroom.stores._rows import READY, SCHEDULED, STATES, Row, count_statuses, sql, to_job
 from greenroom.stores.base import Claim, Claimed, Mark, News, Page, Tick
 
