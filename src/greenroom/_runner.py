@@ -11,20 +11,23 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 from gevent import get_hub, spawn
 
 from greenroom._attempt import Attempt
 from greenroom._native import get_ident
+from greenroom._recorder import Recorder
 from greenroom._service import Service
+from greenroom._suspects import Suspects
 from greenroom.clock import SECOND, Clock
-from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
+from greenroom.errors import LeaseLost, StoreError
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane
 from greenroom.outcome import Cancelled, Released
 from greenroom.stores.base import Claim, News, Store
 
+T = TypeVar("T")
 log = logging.getLogger("greenroom")
 
 SAFETY_NET = 30.0
@@ -47,7 +50,8 @@ class Runner:
     ) -> None:
         self.attempts: dict[int, Attempt] = {}
         self.service = Service(f"runner of {store.url}", self._turn)
-        self.recorder = Service(f"recorder of {store.url}", self._record)
+        self.recorder = Recorder(store, clock=clock, recorded=self._recorded, dropped=self._forget)
+        self.settle = self.recorder.settle
         self._store = store
         self._lanes = lanes
         self.codec = codec
@@ -59,22 +63,25 @@ class Runner:
         self.is_stopping = False  # what runs here is to end soon
         self.interrupts = True  # whether tasks that asked for it are interrupted then
         self._is_paused = False
-        self._ended: list[Attempt] = []
         self._hub = get_hub()
         self._home = get_ident()
         # Lanes of which the store may hold ready jobs; of the others it is known to hold none.
         self._backlog = set(lanes)
         self._next_due: int | None = None
         self._ahead = AHEAD if clock.passes else 0
+        self._suspects = Suspects(clock)
+        self._worker = 0
         self._saved: dict[int, float] = {}
         self._looked_at = -inf
         clock.watch(self.wake)
 
     def start(self) -> None:
         self.is_running = True
+        self._worker = self._store.worker
+        self._suspects.start()
         self._look_everywhere()
         self.service.start()
-        self.recorder.start()
+        self.recorder.service.start()
 
     def stop(self) -> None:
         """Claim nothing more; what runs goes on."""
@@ -124,9 +131,9 @@ class Runner:
         if get_ident() == self._home:
             # Noticed first: the claim comes behind them in the store's queue, and shares their commit.
             self._notice(jobs)
-            self._store.add(jobs)
+            self._insist(self._store.add, jobs)
         else:
-            self._store.add(jobs)
+            self._insist(self._store.add, jobs)
             self._notice_soon(jobs)
 
     def notice(self, jobs: list[Job]) -> None:
@@ -140,11 +147,11 @@ class Runner:
 
     def disown(self) -> None:
         """Release what did not end even so, in the store alone: whatever it comes to later is fenced off."""
-        self.recorder.stop()
+        self.recorder.service.stop()
         try:
-            self._record()  # what it did not get round to, for trouble in the store
+            self.recorder.record()  # what it did not get round to, for trouble in the store
         except StoreError:
-            for attempt in self._ended:
+            for attempt in self.recorder.ended:
                 log.warning("%s has ended, and that could not be recorded: it will be run again", attempt)
             raise
         for attempt in list(self.attempts.values()):
@@ -166,7 +173,7 @@ class Runner:
                 return attempt.outcome is None
             is_waiting = now.status is Status.READY
             new = now.after(Cancelled(reason), self.clock.now()) if is_waiting else now.call_off(reason)
-            if self._store.swap(now, new):
+            if self._insist(self._store.swap, now, new):
                 if is_waiting:
                     self._settled(new)
                 return True
@@ -176,7 +183,7 @@ class Runner:
     def again(self, job: Job) -> Job | None:
         """Make a finished job ready once more; None if it was changed meanwhile."""
         new = job.again(self.clock.now())
-        if not self._store.swap(job, new):
+        if not self._insist(self._store.swap, job, new):
             return None
         self._notice_soon([new])
         return new
@@ -228,6 +235,10 @@ class Runner:
         lane.reserve(1)
         try:
             self._store.add([claimed])
+        except LeaseLost:
+            lane.reserve(-1)
+            self.add([job])  # nothing was written, and the store is a new worker
+            return
         except StoreError:
             lane.reserve(-1)
             lane.freed()
@@ -257,7 +268,10 @@ class Runner:
     def _notice(self, jobs: Iterable[Job]) -> None:
         now = self.clock.now()
         for job in jobs:
-            if job.run_after > now:
+            if job.is_suspect:
+                self._suspects.notice(job.run_after)
+                self.service.wake()
+            elif job.run_after > now:
                 self._fall_due(job.run_after)
             elif job.lane not in self._backlog:  # else it is known that there is work, and only slots are awaited
                 self._backlog.add(job.lane)
@@ -272,15 +286,19 @@ class Runner:
 
     def _turn(self) -> float | None:
         now = self.clock.now()
+        if self._worker != self._store.worker:
+            self._begin_anew()
         if self._next_due is not None and self._next_due <= now + self._ahead:
             self._next_due = None  # from here on the backlog says so, which waits for a slot if need be
             self._backlog = set(self._lanes)
         if self.clock.monotonic() - self._looked_at >= SAFETY_NET:
             self._look_everywhere()
         slots = {name: lane.room for name, lane in self._lanes.items() if name in self._backlog and lane.room}
-        if slots and not self._is_paused:
+        if not self._is_paused and (slots or self._suspects.wait() <= 0):
             self._claim(now, slots)
         look_again = self._looked_at + SAFETY_NET - self.clock.monotonic()
+        if not self._is_paused:
+            look_again = min(look_again, self._suspects.wait())
         if self._next_due is None:
             return look_again
         return min(look_again, max(0.0, (self._next_due - self._ahead - self.clock.now()) / SECOND))
@@ -292,23 +310,33 @@ class Runner:
         # Before asking: what is added while we ask counts anew.
         self._backlog -= set(slots)
         due, self._next_due = self._next_due, None
+        claim = Claim(now, slots, self._ahead, suspect=self._suspects.wait() <= 0)
+        if claim.suspect:
+            self._suspects.asked()
         try:
-            jobs, due = self._store.claim(Claim(now, slots, self._ahead))
+            jobs, due, suspect = self._insist(self._store.claim, claim)
         except BaseException:
             self._backlog |= set(slots)
+            if claim.suspect:
+                self._suspects.look()
             raise
         finally:
             self._next_due = min((moment for moment in (due, self._next_due) if moment is not None), default=None)
             self._reserve(held, -1)
             for lane in held:
                 self._lanes[lane].freed()  # the other side may have found no room meanwhile
+        self._suspects.notice(suspect)
         for job in jobs:
-            slots[job.lane] -= 1
+            if job.is_suspect:
+                self._suspects.begin(job.id)
+            else:
+                slots[job.lane] -= 1
             self._begin(job)
         self._backlog |= {lane for lane, left in slots.items() if not left}
 
     def _look_everywhere(self) -> None:
         self._backlog = set(self._lanes)
+        self._suspects.look()
         self._looked_at = self.clock.monotonic()
 
     def _reserve(self, slots: Mapping[str, int], sign: int) -> None:
@@ -337,74 +365,38 @@ class Runner:
         lane.reserve(-1)
         lane.start(attempt)
 
-    def settle(self, attempt: Attempt) -> None:
-        """Have the attempt's outcome recorded, together with the others that end meanwhile."""
-        self._ended.append(attempt)
-        if len(self._ended) == 1:
-            self.recorder.wake()
-
-    def _record(self) -> float | None:
-        """Store the outcomes of what has ended: in one commit, as many as have gathered during the last."""
-        while self._ended:
-            ended, self._ended = self._ended, []
-            self._record_all(ended)
-        return None
-
-    def _record_all(self, ended: list[Attempt]) -> None:
-        now = self.clock.now()
-        changes = [(attempt.job, attempt.job_after(attempt.job, now)) for attempt in ended]
-        try:
-            swapped = self._store.swap_all(changes)
-        except LeaseLost as error:
-            self._drop(ended, f"{error}")
-        except StoreUnavailable:
-            self._ended = ended + self._ended
-            raise
-        except StoreError as error:
-            self._sift(ended, error)
-        else:
-            for attempt, (_, new), is_swapped in zip(ended, changes, swapped, strict=True):
-                if is_swapped:
-                    self._close(attempt, new)
-                else:
-                    self._reconsider(attempt)
-
-    def _sift(self, ended: list[Attempt], error: StoreError) -> None:
-        """One of these outcomes cannot be stored, and must not keep the others from it."""
-        if len(ended) > 1:
-            half = len(ended) // 2
-            try:
-                self._record_all(ended[:half])
-            finally:
-                self._record_all(ended[half:])
-            return
-        (attempt,) = ended
-        log.error("%s has an outcome that cannot be stored, and counts as failed: %s", attempt, error)
-        attempt.fail(error)
-        self._ended.append(attempt)
-
-    def _reconsider(self, attempt: Attempt) -> None:
-        """The job was changed meanwhile: by us, and its outcome still counts, or by another worker."""
-        stored = self._store.get(attempt.job.id)
-        if stored is None or not attempt.is_of(stored):
-            self._drop([attempt], "it was given to another worker meanwhile")
-        else:
-            attempt.job = stored
-            self._ended.append(attempt)
-
-    def _close(self, attempt: Attempt, new: Job) -> None:
+    def _recorded(self, attempt: Attempt, new: Job) -> None:
         self._forget(attempt)
         if new.status is Status.READY:
             self._notice([new])
         if type(attempt.outcome) is not Released:
             self._settled(new)
 
-    def _drop(self, attempts: list[Attempt], reason: str) -> None:
-        for attempt in attempts:
-            log.warning("%s is fenced off, and its outcome dropped: %s", attempt, reason)
-            self._forget(attempt)
+    def _insist(self, verb: Callable[..., T], *given: Any) -> T:
+        """Ask the store; if the lease was lost, and so nothing written, ask once more as the new worker."""
+        try:
+            return verb(*given)
+        except LeaseLost:
+            answer = verb(*given)
+            self._hub.loop.run_callback_threadsafe(self.wake)  # it may have been looked for in vain meanwhile
+            return answer
+
+    def _begin_anew(self) -> None:
+        """The store has become another worker: what the one before it ran is in other hands, and need not go on."""
+        before, self._worker = self._worker, self._store.worker
+        lost = [attempt for attempt in self.attempts.values() if attempt.job.worker != self._worker]
+        log.warning(
+            "%s: worker %s stalled, and was declared dead; it goes on as worker %s. What it ran is ended here, for "
+            "others run it: %s",
+            *(self._store.url, before, self._worker, ", ".join(map(str, lost)) or "nothing"),
+        )
+        for attempt in lost:
+            attempt.stop(Released(self.clock.now()))
 
     def _forget(self, attempt: Attempt) -> None:
         self.attempts.pop(attempt.job.id, None)
+        if attempt.job.id == self._suspects.running:
+            self._suspects.end()
+            self.service.wake()
         if self._saved:
             self._saved.pop(attempt.job.id, None)

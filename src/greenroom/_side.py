@@ -58,12 +58,15 @@ class Side:
         clock: Clock,
         retention: int,
         find_task: Callable[[str], Any],
+        max_crashes: int,
         sender: object,
     ) -> None:
         self.store = store
         self.prefix = prefix
         self.codec = codec
         self._clock = clock
+        self._find_task = find_task
+        self._max_crashes = max_crashes
         self._sender = sender
         self._ids = Ids(0)
         self._timer = SystemClock()  # who waits takes real time, whatever clock the jobs go by
@@ -77,13 +80,15 @@ class Side:
             started=self._started,
             settled=self._settled,
         )
-        self.janitor = Janitor(store, clock=clock, retention=retention, rescued=self._rescued)
+        self.janitor = Janitor(
+            store, clock=clock, retention=retention, max_crashes=self._crashes_of, rescued=self._rescued
+        )
         self.rescheduled: Callable[[], None] = lambda: None  # told when another worker has changed a schedule
         store.listen(self._heard)
 
     @property
     def services(self) -> tuple[Service, ...]:
-        return self.runner.service, self.runner.recorder, self.janitor.service
+        return self.runner.service, self.runner.recorder.service, self.janitor.service
 
     def start(self) -> None:
         self.runner.start()
@@ -227,6 +232,10 @@ class Side:
             self.janitor.service.wake()
         if news.is_rescheduled:
             self.rescheduled()
+
+    def _crashes_of(self, name: str) -> int:
+        task = self._find_task(name)
+        return self._max_crashes if task is None else task.max_crashes
 
     def _rescued(self, job: Job) -> None:
         self._settled(job)

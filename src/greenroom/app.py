@@ -38,7 +38,7 @@ from greenroom.result import TaskResult
 from greenroom.schedule import Schedule
 from greenroom.stores import MemoryStore, Store, store_at
 from greenroom.stores.sqlite import Durability
-from greenroom.task import MAX_ATTEMPTS, OnDrain, Prepared, Task
+from greenroom.task import MAX_ATTEMPTS, MAX_CRASHES, OnDrain, Prepared, Task
 from greenroom.timetable import Timetable
 
 P = ParamSpec("P")
@@ -56,7 +56,8 @@ class Greenroom:
     `url` says where durable jobs live: "sqlite:///greenroom.db" (a path relative to the file that makes the room;
     four slashes for an absolute one) or "memory://". `lanes` are slots by lane, over {"greenlet": 100, "idle": 4,
     "thread": 10, "process": one for each CPU}; for "process", Processes(...) says more. `retention` is how long
-    finished jobs are kept. Nothing is opened until it is first used.
+    finished jobs are kept. A job during which the process died `max_crashes` times is quarantined: it has failed, and
+    `result.retry()` releases it. Nothing is opened until it is first used.
 
     A task that computes for longer than `quantum` (1 ms) is put aside for a moment, unless `preempt` is False;
     with `preempt_requests` so is a request of `greenroom serve`. While the process holds more than `max_memory`
@@ -72,6 +73,7 @@ class Greenroom:
         lanes: Mapping[str, int | Processes] | None = None,
         max_payload: int = 1_000_000,
         retention: timedelta = timedelta(days=7),
+        max_crashes: int = MAX_CRASHES,
         preempt: bool = True,
         preempt_requests: bool = False,
         quantum: timedelta | float = QUANTUM,
@@ -80,6 +82,7 @@ class Greenroom:
         clock: Clock | None = None,
     ) -> None:
         _check.span("retention", retention)
+        _check.whole("max_crashes", max_crashes, 1, 10_000)
         _check.flag("preempt", preempt)
         _check.flag("preempt_requests", preempt_requests)
         _check.positive("max_memory", max_memory)
@@ -90,6 +93,7 @@ class Greenroom:
         self.tasks = self._register.tasks
         self._sizes = lane_sizes(lanes or {})
         self._retention = retention
+        self._max_crashes = max_crashes
         self._clock = clock or SystemClock()
         self._codec = Codec(max_payload=max_payload)
         beside = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001  (whoever makes the room)
@@ -115,6 +119,7 @@ class Greenroom:
         queue_name: str = "default",
         priority: int = 0,
         max_attempts: int = MAX_ATTEMPTS,
+        max_crashes: int | None = None,
         backoff: Backoff | None = None,
         retry_on: type[BaseException] | tuple[type[BaseException], ...] = (Exception,),
         timeout: timedelta | float | None = None,
@@ -129,13 +134,13 @@ class Greenroom:
 
         `name` is what stored jobs know it by ("module.function"), and `names` are older ones it answers to.
         `priority` is from -100 to 100, higher first. `max_attempts` counts every start, also those that a crash
-        ended; what is in `retry_on` is tried again after `backoff`. `timeout` ends an attempt, and `expires`
-        cancels a job that has not begun by then. A task that is not `durable` is forgotten when the process ends,
-        and may be given any object. One that must not be put aside while it computes is declared with
-        `preempt=False`. With `takes_context` the function's first parameter, `context`, is what
-        `room.current()` returns. When the process is to end, a task has until the end of the drain to finish; with
-        `on_drain="interrupt"` a durable one ends at its next `checkpoint()` or row of `track`, where `ShuttingDown`
-        is raised, and goes on elsewhere. Raises InvalidTask or InvalidOption.
+        ended, and after `max_crashes` of these (the room's, if not given) a job is quarantined; what is in `retry_on`
+        is tried again after `backoff`. `timeout` ends an attempt, and `expires` cancels a job that has not begun by
+        then. A task that is not `durable` is forgotten when the process ends, and may be given any object. One that
+        must not be put aside while it computes is declared with `preempt=False`. With `takes_context` the function's
+        first parameter, `context`, is what `room.current()` returns. A drain lets a task finish for as long as it
+        lasts; with `on_drain="interrupt"` a durable one ends at its next `checkpoint()` or row of `track`, where
+        `ShuttingDown` is raised, and goes on elsewhere. Raises InvalidTask or InvalidOption.
         """
 
         def declare(func: Callable[P, T]) -> Task[P, T]:
@@ -153,6 +158,7 @@ class Greenroom:
                 queue_name=queue_name,
                 priority=priority,
                 max_attempts=max_attempts,
+                max_crashes=self._max_crashes if max_crashes is None else max_crashes,
                 backoff=exponential() if backoff is None else backoff,
                 retry_on=retry_on if isinstance(retry_on, tuple) else (retry_on,),
                 timeout=_check.length("timeout", timeout),
@@ -237,13 +243,14 @@ class Greenroom:
         status: Status | None = None,
         task: str | None = None,
         queue_name: str | None = None,
+        crashed: bool = False,
         before: TaskResult[Any] | None = None,
         limit: int = 50,
     ) -> list[TaskResult[Any]]:
-        """Durable jobs, newest first; give the last one as `before` to go on from there."""
+        """Durable jobs, newest first, or only those whose process died; give the last as `before` to go on."""
         side = self._open().durable
         last = None if before is None else int(before.id)
-        jobs = side.find(status=status, task=task, queue_name=queue_name, before=last, limit=limit)
+        jobs = side.find(status=status, task=task, queue_name=queue_name, crashed=crashed, before=last, limit=limit)
         return [TaskResult(side, job) for job in jobs]
 
     def counts(self) -> dict[Status, int]:
@@ -429,6 +436,7 @@ class Greenroom:
             "clock": self._clock,
             "retention": as_span(self._retention),
             "find_task": self._register.names.get,
+            "max_crashes": self._max_crashes,
             "sender": self,
         }
         volatile = OutOfReach(clock=self._clock) if _inside.is_child else MemoryStore(clock=self._clock)

@@ -6,6 +6,7 @@ they compare `version` and swap.
     READY ──claimed──> RUNNING ──after──> SUCCESSFUL | FAILED | CANCELLED
       ^                   │
       └──Retried/Released─┘               "scheduled" and "waiting for a retry" are READY with a later run_after
+         /Crashed
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded, TaskError
+from greenroom.outcome import Cancelled, Crashed, Failed, Outcome, Released, Retried, Succeeded, TaskError
 
 ERRORS_KEPT = 20
 _CALLED_OFF = "to be cancelled: "
+SUSPICIOUS = 2  # crashes. One is no reason for suspicion: it may have been a power cut, or somebody's kill -9
+
+CRASHED = "greenroom.Crashed"  # the class path of an error that is a process's death
+QUARANTINED = "greenroom.Quarantined"
 
 # On every job's path, and so without the checks of `_replace`, which takes 4 times as long.
 _new: Callable[[type[Job], tuple[Any, ...]], Job] = tuple.__new__
@@ -80,6 +85,11 @@ class Job(NamedTuple):
         return self.status is not _READY and self.status is not _RUNNING
 
     @property
+    def is_suspect(self) -> bool:
+        """Whether it may be what makes processes die: it begins late after a start, beside no other suspect."""
+        return self.crashes >= SUSPICIOUS and not self.is_finished
+
+    @property
     def called_off(self) -> str | None:
         """Why whoever runs it is to end it, if so."""
         if self.status is not _RUNNING or self.note is None or not self.note.startswith(_CALLED_OFF):
@@ -108,7 +118,7 @@ class Job(NamedTuple):
         match outcome:
             case Succeeded(value):
                 return self._succeeded(value, now)
-            case Retried() | Released() if self.called_off is not None:
+            case Retried() | Released() | Crashed() if self.called_off is not None:
                 return self._finished(Status.CANCELLED, now, note=self.called_off)
             case Retried(run_after, error) if self.attempt < self.max_attempts:
                 return self._ready(run_after, errors=self._errors_with(error))
@@ -118,15 +128,17 @@ class Job(NamedTuple):
                 return self._finished(Status.CANCELLED, now, note=reason)
             case Released(run_after, note):
                 return self._ready(run_after, attempt=max(0, self.attempt - 1), note=note)
+            case Crashed(error, allowed):
+                return self._crashed(error, allowed, now)
 
     def call_off(self, reason: str) -> Job:
         """A running job that whoever runs it is to end: from here on it is not tried again."""
         return self._replace(version=self.version + 1, note=_CALLED_OFF + reason)
 
     def again(self, now: int) -> Job:
-        """A finished job made ready once more, with one attempt added to its allowance."""
+        """A finished job made ready once more, with one attempt added to its allowance, and above suspicion."""
         allowed = max(self.max_attempts, self.attempt + 1)
-        return self._ready(now, max_attempts=allowed, finished_at=None, result=None)
+        return self._ready(now, max_attempts=allowed, finished_at=None, result=None, crashes=0)
 
     def _succeeded(self, value: object, now: int) -> Job:
         moving = (
@@ -144,6 +156,18 @@ class Job(NamedTuple):
         )
         return _new(Job, self[:11] + moving)
 
+    def _crashed(self, error: TaskError, allowed: int, now: int) -> Job:
+        crashes = self.crashes + 1
+        if crashes >= allowed:
+            error = error._replace(
+                exception_class_path=QUARANTINED,
+                message=f"quarantined: its process died {_times(crashes)} while it ran it ({error.message}). If that "
+                "was not its doing, or is mended, release it with result.retry()",
+            )
+        elif self.attempt < self.max_attempts:
+            return self._ready(now, errors=self._errors_with(error), crashes=crashes)
+        return self._finished(Status.FAILED, now, errors=self._errors_with(error), crashes=crashes)
+
     def _ready(self, run_after: int, **changes: Any) -> Job:
         changes.setdefault("note", None)
         return self._replace(
@@ -157,3 +181,7 @@ class Job(NamedTuple):
         # A job snoozed or retried for a year must not grow without end: the first error and the latest stay.
         kept = self.errors if len(self.errors) < ERRORS_KEPT else (self.errors[0], *self.errors[2:])
         return (*kept, error)
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"

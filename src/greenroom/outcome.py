@@ -53,4 +53,12 @@ class Released:
     note: str | None = None
 
 
-Outcome = Succeeded | Retried | Failed | Cancelled | Released
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """Its process died while it ran. The `allowed`-th time it is quarantined."""
+
+    error: TaskError
+    allowed: int
+
+
+Outcome = Succeeded | Retried | Failed | Cancelled | Released | Crashed

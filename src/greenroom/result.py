@@ -9,7 +9,7 @@ from greenroom._as_is import CallCodec
 from greenroom.clock import as_datetime
 from greenroom.context import occasion_in
 from greenroom.errors import NotSuccessful, WaitTimeout
-from greenroom.job import Job, Progress, Status
+from greenroom.job import QUARANTINED, Job, Progress, Status
 from greenroom.outcome import TaskError
 
 T = TypeVar("T")
@@ -71,6 +71,17 @@ class TaskResult(Generic[T]):
     def attempts(self) -> int:
         """How many times it was started."""
         return self._job.attempt
+
+    @property
+    def crashes(self) -> int:
+        """How many of these ended because the process died, since it was last released by hand."""
+        return self._job.crashes
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether it was given up because processes died of it: `retry` releases it."""
+        last = self.errors[-1:]
+        return self.status is Status.FAILED and any(error.exception_class_path == QUARANTINED for error in last)
 
     @property
     def errors(self) -> tuple[TaskError, ...]:

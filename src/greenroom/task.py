@@ -20,6 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 OnDrain = Literal["finish", "interrupt"]
+MAX_CRASHES = 3  # as many as make sure that it is the job's own doing: the last time it ran alone
 MAX_ATTEMPTS = 3  # more than one by default: a job that a crash interrupted has to be able to start again
 
 
@@ -50,6 +51,7 @@ class Task(Generic[P, T]):
     queue_name: str = "default"
     priority: int = 0
     max_attempts: int = MAX_ATTEMPTS
+    max_crashes: int = MAX_CRASHES
     backoff: Backoff = exponential()  # noqa: RUF009  (frozen)
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     timeout: timedelta | None = None
@@ -66,6 +68,7 @@ class Task(Generic[P, T]):
         _check.name("queue_name", self.queue_name)
         _check.whole("priority", self.priority, -100, 100)
         _check.whole("max_attempts", self.max_attempts, 1, 10_000)
+        _check.whole("max_crashes", self.max_crashes, 1, 10_000)
         _check.backoff(self.backoff)
         _check.exceptions("retry_on", self.retry_on)
         if self.timeout is not None:

@@ -37,7 +37,7 @@ def test_the_attempt_that_it_ended_is_among_the_errors(killed, make_room, declar
     room.start()
     (error,) = room.get_result(killed).wait(PATIENCE).errors
     assert (error.attempt, error.exception_class_path) == (1, "greenroom.Crashed")
-    assert "ended, or was frozen, while it ran this" in error.message
+    assert "died while it ran this" in error.message
     assert any(f"job {killed} (task nap): rescued from worker" in line for line in caplog.messages)
 
 

@@ -161,7 +161,7 @@ def test_a_worker_declared_dead_has_its_whole_batch_refused(store, make_store, c
     (lost,) = store.claim(Claim(NOON, {"greenlet": 1})).jobs
     clock.advance(31)
     survivor.renew(clock.now() + LEASE)
-    for job in survivor.expired(clock.now(), 10):
+    for job, _ in survivor.expired(clock.now(), 10):
         survivor.swap(job, released := job.after(Released(NOON), NOON))
     survivor.expired(clock.now(), 10)
     answers = in_one_batch(

@@ -10,7 +10,7 @@ from greenroom.clock import SystemClock
 from greenroom.job import Status
 from greenroom.outcome import Released
 from greenroom.stores import SqliteStore
-from greenroom.stores.base import LEASE, Claim
+from greenroom.stores.base import LEASE, Claim, Fate
 from greenroom.testing import a_job
 
 CHILD = textwrap.dedent("""
@@ -69,8 +69,8 @@ def test_what_a_killed_process_ran_is_expired_at_once(survivor, path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         expired = survivor.expired(now, 10)
-    assert [job.id for job in expired] == ids
-    assert {(job.status, job.worker) for job in expired} == {(Status.RUNNING, number)}
+    assert [job.id for job, _ in expired] == ids
+    assert {(job.status, job.worker, fate) for job, fate in expired} == {(Status.RUNNING, number, Fate.DEAD)}
 
 
 def test_what_a_killed_process_ran_is_rescued_and_nothing_of_it_is_left(survivor, path):
@@ -79,7 +79,7 @@ def test_what_a_killed_process_ran_is_rescued_and_nothing_of_it_is_left(survivor
         process.kill()
         process.wait()
     now = SystemClock().now()
-    for job in survivor.expired(now, 10):
+    for job, _ in survivor.expired(now, 10):
         assert survivor.swap(job, job.after(Released(now), now))
     assert survivor.expired(now, 10) == []
     mine = {survivor._ledger._life.name, survivor._ledger.siblings._bell.name}
@@ -93,7 +93,7 @@ def test_a_killed_process_is_noticed_by_one_that_starts_afterwards(path):
         process.wait()
     successor = SqliteStore(path)
     successor.open()
-    assert [job.id for job in successor.expired(SystemClock().now(), 10)] == ids
+    assert [job.id for job, _ in successor.expired(SystemClock().now(), 10)] == ids
     successor.close()
 
 
@@ -106,8 +106,8 @@ def test_a_frozen_process_is_fenced_when_it_thaws(survivor, path):
         later = now + LEASE + 1
         survivor.renew(later + LEASE)
         lost = survivor.expired(later, 10)
-        assert [job.id for job in lost] == ids
-        for job in lost:
+        assert [(job.id, fate) for job, fate in lost] == [(number, Fate.STALLED) for number in ids]
+        for job, _ in lost:
             survivor.swap(job, job.after(Released(later), later))
         survivor.expired(later, 10)
         process.send_signal(signal.SIGCONT)

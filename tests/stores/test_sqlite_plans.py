@@ -7,6 +7,7 @@ import pytest
 from greenroom.stores._rows import sql
 
 BY_ID = "SEARCH job USING INTEGER PRIMARY KEY"
+CRASHED = "SEARCH job USING INDEX job_crashed"
 
 
 def of_rows(verb, columns):
@@ -33,6 +34,9 @@ def connection():
     ("statement", "ways"),
     [
         pytest.param(sql("claim"), [BY_ID, "SEARCH job USING INDEX job_ready (lane=?)"], id="claim"),
+        pytest.param(sql("claim_suspect"), [BY_ID, CRASHED + " (state=? AND run_after<?)"], id="claim_suspect"),
+        pytest.param(sql("next_suspect"), [CRASHED + " (state=?)"], id="next_suspect"),
+        pytest.param(sql("find_crashed"), ["SCAN job USING INDEX job_crashed"], id="find_crashed"),
         pytest.param(sql("promote"), [BY_ID, "SEARCH job USING INDEX job_scheduled (run_after<?)"], id="promote"),
         pytest.param(sql("next_due"), ["SCAN job USING INDEX job_scheduled"], id="next_due"),
         pytest.param(sql("expired"), ["SCAN job USING INDEX job_running"], id="expired"),
@@ -52,7 +56,9 @@ def test_a_statement_goes_by_its_index(connection, statement, ways):
     assert all(step.startswith(way) for step, way in zip(on_jobs, ways, strict=True)), steps
 
 
-@pytest.mark.parametrize("verb", ["claim", "next_due", "promote", "find", "prunable"])
+@pytest.mark.parametrize(
+    "verb", ["claim", "claim_suspect", "next_due", "next_suspect", "promote", "find", "prunable"]
+)
 def test_a_statement_does_not_sort_what_it_can_stop_reading(connection, verb):
     assert not [step for step in plan(connection, sql(verb)) if "TEMP B-TREE" in step]
 

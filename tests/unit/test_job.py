@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.job import ERRORS_KEPT, Job, Progress, Status
-from greenroom.outcome import Cancelled, Failed, Released, Retried, Succeeded
+from greenroom.job import ERRORS_KEPT, QUARANTINED, SUSPICIOUS, Job, Progress, Status
+from greenroom.outcome import Cancelled, Crashed, Failed, Released, Retried, Succeeded
 from greenroom.testing.jobs import NOON, a_finished_job, a_job, an_error
 
 FINISHED = {Status.SUCCESSFUL, Status.FAILED, Status.CANCELLED}
@@ -20,6 +20,7 @@ OUTCOMES = st.one_of(
     st.builds(Failed, ERRORS),
     st.builds(Cancelled, st.text(max_size=3)),
     st.builds(Released, MOMENTS, st.none() | st.text(max_size=3)),
+    st.builds(Crashed, ERRORS, st.integers(1, 5)),
 )
 # Mostly going round, so that jobs grow old.
 STEPS = st.lists(
@@ -92,8 +93,8 @@ def test_only_a_successful_job_has_a_result(steps, max_attempts):
 def test_errors_are_bounded_and_the_first_and_the_latest_are_kept(steps, max_attempts):
     happened = []
     for old, new, outcome in lives(steps, max_attempts):
-        if old.status is Status.RUNNING and isinstance(outcome, Retried | Failed):
-            happened.append(outcome.error)
+        if old.status is Status.RUNNING and isinstance(outcome, Retried | Failed | Crashed):
+            happened.append(new.errors[-1])
         assert len(new.errors) <= ERRORS_KEPT
         assert new.errors[:1] == tuple(happened[:1])
         latest = new.errors[1:]
@@ -119,6 +120,22 @@ def test_only_claiming_begins_an_attempt_and_only_releasing_takes_it_back(steps,
         else:
             cost = 0
         assert new.attempt == old.attempt + cost
+
+
+@given(STEPS, st.integers(1, 5))
+def test_only_a_crash_adds_to_the_crashes_and_only_a_hand_takes_them_back(steps, max_attempts):
+    for old, new, outcome in lives(steps, max_attempts):
+        if old.status in FINISHED:
+            assert new.crashes == 0
+        else:
+            is_crash = old.status is Status.RUNNING and isinstance(outcome, Crashed)
+            assert new.crashes == old.crashes + is_crash
+
+
+@given(STEPS, st.integers(1, 5))
+def test_a_suspect_has_crashed_more_than_once_and_is_not_given_up(steps, max_attempts):
+    for _, job, _ in lives(steps, max_attempts):
+        assert job.is_suspect is (job.crashes >= 2 and not job.is_finished)
 
 
 def running(attempt, **changes):
@@ -162,6 +179,46 @@ def test_a_released_job_is_ready_as_if_the_attempt_had_not_been(attempt, note):
     assert old.after(Released(LATER, note), NOON) == old._replace(
         status=Status.READY, version=old.version + 1, worker=None, run_after=LATER, attempt=attempt - 1, note=note
     )
+
+
+@pytest.mark.parametrize("crashes", [0, 1])
+def test_a_job_whose_process_died_is_ready_at_once(crashes):
+    old = running(crashes + 1, crashes=crashes)
+    assert old.after(Crashed(ERROR, 3), LATER) == old._replace(
+        status=Status.READY,
+        version=old.version + 1,
+        worker=None,
+        run_after=LATER,
+        errors=(ERROR,),
+        crashes=crashes + 1,
+    )
+
+
+def test_a_job_that_its_process_dies_of_again_and_again_is_quarantined():
+    old = running(3, crashes=2, max_attempts=9)
+    new = old.after(Crashed(ERROR, 3), LATER)
+    assert (new.status, new.crashes, new.finished_at, new.worker) == (Status.FAILED, 3, LATER, None)
+    (error,) = new.errors
+    assert error == ERROR._replace(exception_class_path=QUARANTINED, message=error.message)
+    assert error.message == (
+        "quarantined: its process died 3 times while it ran it (this time). If that was not its doing, or is mended, "
+        "release it with result.retry()"
+    )
+
+
+def test_quarantine_may_come_with_the_first_crash():
+    (error,) = running(1).after(Crashed(ERROR, 1), LATER).errors
+    assert error.message.startswith("quarantined: its process died once while it ran it")
+
+
+def test_a_job_that_crashes_in_its_last_attempt_has_failed_and_is_not_quarantined():
+    new = running(3, max_attempts=3).after(Crashed(ERROR, 3), LATER)
+    assert (new.status, new.crashes, new.errors) == (Status.FAILED, 1, (ERROR,))
+
+
+def test_a_quarantined_job_that_is_released_by_hand_is_under_no_suspicion():
+    again = a_finished_job(status=Status.FAILED, crashes=SUSPICIOUS + 1).again(LATER)
+    assert (again.status, again.crashes, again.is_suspect) == (Status.READY, 0, False)
 
 
 def test_claiming_forgets_why_it_was_parked_but_not_how_far_it_came():

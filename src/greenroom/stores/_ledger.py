@@ -12,7 +12,7 @@ from itertools import chain, compress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from greenroom.clock import Clock
+from greenroom.clock import SECOND, Clock
 from greenroom.errors import LeaseLost, StoreCorrupt, StoreFull, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
@@ -50,11 +50,10 @@ from greenroom.stores._rows import (
     to_swap,
 )
 from greenroom.stores._siblings import Siblings
-from greenroom.stores.base import LEASE, Claim, Claimed, News, Tick
+from greenroom.stores.base import Claim, Claimed, Fate, Lost, News, Tick
 
 T = TypeVar("T")
 log = logging.getLogger("greenroom.store")
-RENEW = LEASE // 3
 
 
 class Ledger:
@@ -65,12 +64,14 @@ class Ledger:
         path: Path,
         *,
         durability: str,
+        lease: int,
         clock: Clock,
         heard: Callable[[News], object],
         stir: Callable[[], None],
     ) -> None:
         self.worker = 0
         self._path = path
+        self._lease = lease
         self._clock = clock
         self._folder = path.with_name(path.name + ".workers")
         self._keeper = Keeper(path, durability=durability)
@@ -81,7 +82,7 @@ class Ledger:
             raise
         self.siblings = Siblings(self._folder, heard=heard, stir=stir)
         self._ticked: list[Tick] = []  # those made in this transaction
-        self._renewed_at = 0
+        self._renewed_at = 0.0  # monotonic: a lease is not to run out because somebody sets the clock
 
     @property
     def trouble(self) -> StoreUnavailable | None:
@@ -127,7 +128,7 @@ class Ledger:
     def look_after(self) -> None:
         """Renew the lease when a third of it has gone by, and see each second whether all is well."""
         if self.worker:
-            if self._clock.now() - self._renewed_at >= RENEW:
+            if self._clock.monotonic() - self._renewed_at >= self._lease / 3 / SECOND:
                 with self._keeper.trying():
                     self._renew_now()
             self._keeper.look(self._renew_now)
@@ -170,27 +171,34 @@ class Ledger:
             # To SQLite a LIMIT below 0 is no limit.
             wanted = {"worker": self.worker, "now": claim.now, "lane": lane, "slots": max(0, slots)}
             jobs += [to_job(row) for row in connection.execute(sql("claim"), wanted).fetchall()]
+        suspect = None
+        if claim.suspect:
+            wanted = {"worker": self.worker, "now": claim.now}
+            jobs += [to_job(row) for row in connection.execute(sql("claim_suspect"), wanted).fetchall()]
+            suspect = connection.execute(sql("next_suspect")).fetchone()
         jobs.sort(key=lambda job: (-job.priority, job.id))
         due = connection.execute(sql("next_due")).fetchone()
-        return Claimed(jobs, due and due[0])
+        return Claimed(jobs, due and due[0], suspect and suspect[0])
 
     def renew(self, until: int) -> None:
         self.connection().execute("UPDATE worker SET lease_until = ? WHERE id = ?", (until, self.worker))
-        self._renewed_at = until - LEASE
+        self._renewed_at = self._clock.monotonic()
 
-    def expired(self, now: int, limit: int) -> list[Job]:
+    def expired(self, now: int, limit: int) -> list[Lost]:
         connection = self.connection()
         others = connection.execute(
             "SELECT id, name, lease_until FROM worker WHERE id <> ?", (self.worker,)
         ).fetchall()
-        dead = {worker: name for worker, name, until in others if until < now or is_over(self._folder, name)}
-        wanted = {"dead": json.dumps([*dead]), "limit": limit}
+        dead: dict[int | None, Fate] = {it: Fate.DEAD for it, name, _ in others if is_over(self._folder, name)}
+        fates = {it: Fate.STALLED for it, _, until in others if until < now} | dead
+        wanted = {"dead": json.dumps([*fates]), "limit": limit}
         jobs = [to_job(row) for row in connection.execute(sql("expired"), wanted).fetchall()]
         held = {job.worker for job in jobs}
-        for worker, name in dead.items():
-            if worker not in held and connection.execute(sql("bury"), {"worker": worker}).rowcount:
+        for worker, name, _ in others:
+            is_done = worker in fates and worker not in held
+            if is_done and connection.execute(sql("bury"), {"worker": worker}).rowcount:
                 forget(self._folder, name)
-        return jobs
+        return [Lost(job, fates.get(job.worker, Fate.LEFT)) for job in jobs]
 
     def tick(self, ticks: Sequence[Tick]) -> list[bool]:
         connection = self.connection()
@@ -244,7 +252,7 @@ class Ledger:
     def _renew_now(self) -> None:
         # No fence here: that the lease was lost is for those to hear who ask for something.
         with self._keeper.lock:
-            self.renew(self._clock.now() + LEASE)
+            self.renew(self._clock.now() + self._lease)
 
     def _fence(self, connection: sqlite3.Connection) -> None:
         if connection.execute("SELECT 1 FROM worker WHERE id = ?", (self.worker,)).fetchone():
@@ -263,8 +271,8 @@ class Ledger:
     def _register(self) -> None:
         now = self._clock.now()
         mine = {"name": self._life.name, "pid": os.getpid(), "host": socket.gethostname(), "now": now}
-        self.worker = self.connection().execute(sql("register"), mine | {"until": now + LEASE}).lastrowid or 0
-        self._renewed_at = now
+        self.worker = self.connection().execute(sql("register"), mine | {"until": now + self._lease}).lastrowid or 0
+        self._renewed_at = self._clock.monotonic()
 
     def _new_jobs(self, requests: list[Add]) -> list[Job]:
         jobs: list[Job] = []

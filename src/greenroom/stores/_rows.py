@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from greenroom.job import Job, Progress, Status
+from greenroom.job import SUSPICIOUS, Job, Progress, Status
 from greenroom.outcome import TaskError
 from greenroom.stores._fault import Unreadable
 
-READY, SCHEDULED, RUNNING = 0, 1, 2
+SUSPECT, READY, SCHEDULED, RUNNING = -1, 0, 1, 2
 _READY = Status.READY
 STATES = {
     Status.RUNNING: RUNNING,
@@ -21,7 +21,9 @@ STATES = {
     Status.FAILED: 4,
     Status.CANCELLED: 5,
 }
-_STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys((READY, SCHEDULED), Status.READY)
+_STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys(
+    (SUSPECT, READY, SCHEDULED), Status.READY
+)
 _STATEMENTS = Path(__file__).with_name("sql") / "sqlite"
 # Rows a statement. Few sizes, so that the statement cache holds them all; and one statement for up to a thousand
 # rows, for with several the writer waits for the GIL between them.
@@ -34,8 +36,13 @@ Row = tuple[Any, ...]
 
 
 def state_of(job: Job, now: int) -> int:
-    """The column `state`, which tells apart what the model does not: ready now, and ready later."""
+    """The column `state`, which tells apart what the model does not: ready now, ready later, and under suspicion.
+
+    So no claim comes across a suspect but the one that asks for it.
+    """
     if job.status is Status.READY:
+        if job.crashes >= SUSPICIOUS:
+            return SUSPECT
         return READY if job.run_after <= now else SCHEDULED
     return STATES[job.status]
 

@@ -7,7 +7,8 @@ Every verb may raise `StoreError`.
 Each open store is one *worker*: its number is given out once, is the fencing token of all that it writes, and
 holds a lease. A worker whose lease has run out, or whose process is known to be dead, has its running jobs
 listed by `expired`. Once they are in other hands it is forgotten: the next thing it wants to change is
-refused (`LeaseLost`), with all that was asked at the same time. From there on the store is a new worker.
+refused (`LeaseLost`), with all that was asked at the same time, and nothing of it is written. From there on the
+store is a new worker, and may be asked again.
 
 What one worker does, the others hear of as `News`, so that nobody has to look again and again.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from greenroom.clock import SECOND
@@ -27,22 +29,41 @@ LEASE = 30 * SECOND
 class Claim(NamedTuple):
     """What a worker can take on: so many jobs of each lane, among those due at `now`, or up to `ahead` later.
 
-    To claim ahead takes the disk out of the way of what is to begin on time.
+    To claim ahead takes the disk out of the way of what is to begin on time. Suspects are not among them: with
+    `suspect` the one that has been due for longest is taken too, whatever its lane.
     """
 
     now: int
     slots: Mapping[str, int]
     ahead: int = 0
+    suspect: bool = False
 
 
 class Claimed(NamedTuple):
     """The jobs taken, of higher priority first and then older first, and when the next one falls due.
 
-    `next_due` is None if none is waiting for its time; it may be in the past if more are due than were taken.
+    `next_due` is None if none is waiting for its time; it may be in the past if more are due than were taken. So is
+    `next_suspect`, of the suspects, if one was asked for.
     """
 
     jobs: list[Job]
     next_due: int | None
+    next_suspect: int | None = None
+
+
+class Fate(StrEnum):
+    """What has become of a worker whose jobs are to be given to others."""
+
+    DEAD = "dead"  # its process has ended, and left them as they were
+    STALLED = "stalled"  # its process lives, but let its lease run out: it was stopped, or its machine slept
+    LEFT = "left"  # it closed its store, and could not give them back
+
+
+class Lost(NamedTuple):
+    """A running job, and what has become of the worker that ran it."""
+
+    job: Job
+    fate: Fate
 
 
 class Mark(NamedTuple):
@@ -116,6 +137,10 @@ class Store(Protocol):
         """Where it is, fit to be shown: no password in it."""
 
     @property
+    def lease(self) -> int:
+        """For how long a worker is believed to live that is not heard of, in microseconds."""
+
+    @property
     def worker(self) -> int:
         """The number of this worker: from 1, never given twice in the life of the store."""
 
@@ -172,8 +197,8 @@ class Store(Protocol):
     def renew(self, until: int) -> None:
         """Hold the lease until then."""
 
-    def expired(self, now: int, limit: int) -> list[Job]:
-        """Running jobs whose worker is dead or has let its lease run out; forgets workers that have none."""
+    def expired(self, now: int, limit: int) -> list[Lost]:
+        """Running jobs whose worker is dead, stalled or gone, the oldest first; forgets workers that have none."""
 
     def get(self, job_id: int) -> Job | None:
         """The job as it is stored now."""
@@ -184,10 +209,11 @@ class Store(Protocol):
         status: Status | None = None,
         task: str | None = None,
         queue_name: str | None = None,
+        crashed: bool = False,
         before: int | None = None,
         limit: int = 50,
     ) -> Page:
-        """Jobs for people to look at, newest first."""
+        """Jobs for people to look at, newest first; with `crashed` only those that a process died of."""
 
     def counts(self) -> dict[Status, int]:
         """How many jobs there are of each status, zeros included."""

@@ -17,7 +17,7 @@ from greenroom.clock import Clock, SystemClock
 from greenroom.errors import InvalidOption, LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._news import news_of
-from greenroom.stores.base import LEASE, Claim, Claimed, Mark, News, Page, Tick
+from greenroom.stores.base import LEASE, Claim, Claimed, Fate, Lost, Mark, News, Page, Tick
 
 _Entry = tuple[int, int, int]  # what it is sorted by, id, version
 _Listener = tuple[Any, Callable[[News], object]]  # the event loop, and who is to be told in it
@@ -30,6 +30,7 @@ class _Shelf:
     jobs: dict[int, Job] = field(default_factory=dict)
     ready: dict[str, list[_Entry]] = field(default_factory=dict)  # lane: heap, by -priority
     scheduled: list[_Entry] = field(default_factory=list)  # heap, by run_after
+    suspects: list[_Entry] = field(default_factory=list)  # heap, by run_after
     finished: OrderedDict[int, None] = field(default_factory=OrderedDict)  # ids, the latest to finish last
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     marks: dict[str, Mark] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class MemoryStore:
     url = "memory://"
     trouble: str | None = None  # memory has none
     supports_backup = False
+    lease = LEASE
 
     def __init__(self, *, clock: Clock | None = None, keep: int = 10_000) -> None:
         self._clock = clock or SystemClock()
@@ -107,8 +109,11 @@ class MemoryStore:
             self._fence()
             self._promote(claim.now + claim.ahead)
             jobs = [job for lane, slots in claim.slots.items() for job in self._take(lane, slots, claim.now)]
+            if claim.suspect:
+                jobs += self._take_suspect(claim.now)
             jobs.sort(key=lambda job: (-job.priority, job.id))
-            return Claimed(jobs, shelf.scheduled[0][0] if shelf.scheduled else None)
+            due = shelf.scheduled[0][0] if shelf.scheduled else None
+            return Claimed(jobs, due, self._next_suspect() if claim.suspect else None)
 
     def swap(self, old: Job, new: Job) -> bool:
         shelf = self._shelf
@@ -147,7 +152,7 @@ class MemoryStore:
             self._fence()
             self._shelf.leases[self._worker] = until
 
-    def expired(self, now: int, limit: int) -> list[Job]:
+    def expired(self, now: int, limit: int) -> list[Lost]:
         shelf = self._shelf
         with shelf.lock:
             self._fence()
@@ -157,7 +162,8 @@ class MemoryStore:
             held = {job.worker for job in jobs}
             for worker in [worker for worker in shelf.leases if worker not in alive and worker not in held]:
                 del shelf.leases[worker]
-            return sorted(jobs)[:limit]
+            lost = sorted(jobs)[:limit]
+            return [Lost(job, Fate.STALLED if job.worker in shelf.leases else Fate.LEFT) for job in lost]
 
     def get(self, job_id: int) -> Job | None:
         self._check_open()
@@ -169,6 +175,7 @@ class MemoryStore:
         status: Status | None = None,
         task: str | None = None,
         queue_name: str | None = None,
+        crashed: bool = False,
         before: int | None = None,
         limit: int = 50,
     ) -> Page:
@@ -180,6 +187,7 @@ class MemoryStore:
                 if (status is None or job.status is status)
                 and (task is None or job.task == task)
                 and (queue_name is None or job.queue_name == queue_name)
+                and (job.crashes or not crashed)
                 and (before is None or job.id < before)
             ]
         wanted.sort(key=lambda job: -job.id)
@@ -241,7 +249,9 @@ class MemoryStore:
         shelf.jobs[job.id] = job
         shelf.counts[job.status] += 1
         shelf.finished.pop(job.id, None)
-        if job.status is Status.READY:
+        if job.is_suspect and job.status is Status.READY:
+            heappush(shelf.suspects, (job.run_after, job.id, job.version))
+        elif job.status is Status.READY:
             if job.run_after <= self._clock.now():
                 self._queue(job)
             else:
@@ -279,11 +289,26 @@ class MemoryStore:
             if self._moved_on(entry):
                 continue
             slots -= 1
-            job = shelf.jobs[entry[1]]
-            shelf.jobs[job.id] = claimed = job.claimed(self._worker, now)
-            shelf.counts[Status.READY] -= 1
-            shelf.counts[Status.RUNNING] += 1
-            yield claimed
+            yield self._claimed(shelf.jobs[entry[1]], now)
+
+    def _take_suspect(self, now: int) -> Iterator[Job]:
+        due = self._next_suspect()
+        if due is not None and due <= now:
+            _, job_id, _ = heappop(self._shelf.suspects)
+            yield self._claimed(self._shelf.jobs[job_id], now)
+
+    def _next_suspect(self) -> int | None:
+        suspects = self._shelf.suspects
+        while suspects and self._moved_on(suspects[0]):
+            heappop(suspects)
+        return suspects[0][0] if suspects else None
+
+    def _claimed(self, job: Job, now: int) -> Job:
+        claimed = job.claimed(self._worker, now)
+        self._shelf.jobs[job.id] = claimed
+        self._shelf.counts[Status.READY] -= 1
+        self._shelf.counts[Status.RUNNING] += 1
+        return claimed
 
 
 def _is_moved(marks: dict[str, Mark], tick: Tick) -> bool:

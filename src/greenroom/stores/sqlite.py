@@ -34,8 +34,8 @@ from greenroom.stores._keeper import FAULTS, LOOK
 from greenroom.stores._ledger import Ledger
 from greenroom.stores._place import Place
 from greenroom.stores._requests import Add, Call, Swap
-from greenroom.stores._rows import READY, SCHEDULED, STATES, Row, count_statuses, sql, to_job
-from greenroom.stores.base import Claim, Claimed, Mark, News, Page, Tick
+from greenroom.stores._rows import SCHEDULED, STATES, SUSPECT, Row, count_statuses, sql, to_job
+from greenroom.stores.base import LEASE, Claim, Claimed, Lost, Mark, News, Page, Tick
 
 Durability = Literal["disk", "process"]
 T = TypeVar("T")
@@ -93,13 +93,19 @@ class SqliteStore:
     """Jobs in one SQLite file.
 
     `durability="disk"` syncs each commit and survives power loss; `"process"` survives the death of the process,
-    but may lose the last commits when the machine goes down.
+    but may lose the last commits when the machine goes down. `lease` is in microseconds, and the same for all that
+    use the file; a third of it must be more than anything may hold the GIL.
     """
 
     supports_backup = True
 
     def __init__(
-        self, path: str | os.PathLike[str], *, durability: Durability = "disk", clock: Clock | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Durability = "disk",
+        lease: int = LEASE,
+        clock: Clock | None = None,
     ) -> None:
         if durability not in ("disk", "process"):
             raise InvalidOption(
@@ -108,6 +114,7 @@ class SqliteStore:
             )
         self._path = Path(path).resolve()  # one lock for one file, by whatever name it is reached
         self._durability = durability
+        self.lease = lease
         self._clock = clock or SystemClock()
         self._ledger: Ledger | None = None
         self._parent: int | None = None  # which had it open when this process was forked from it
@@ -148,11 +155,17 @@ class SqliteStore:
         prepare(self._path)
         try:
             self._ledger = ledger = Ledger(
-                self._path, durability=self._durability, clock=self._clock, heard=self._heard, stir=self._stir
+                self._path,
+                durability=self._durability,
+                lease=self.lease,
+                clock=self._clock,
+                heard=self._heard,
+                stir=self._stir,
             )
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.look_after, tick=LOOK)
+        tick = min(LOOK, self.lease / 6 / SECOND)
+        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.look_after, tick=tick)
         self._reading = reading = _Reader(self._path, ledger.place, self._durability)
         self._reader = Desk(reading.serve, name=self.url)
         try:
@@ -217,7 +230,7 @@ class SqliteStore:
         ledger = self._open_ledger()
         self._write(Call(lambda: ledger.renew(until)))
 
-    def expired(self, now: int, limit: int) -> list[Job]:
+    def expired(self, now: int, limit: int) -> list[Lost]:
         ledger = self._open_ledger()
         return self._write(Call(lambda: ledger.expired(now, limit)))
 
@@ -231,6 +244,7 @@ class SqliteStore:
         status: Status | None = None,
         task: str | None = None,
         queue_name: str | None = None,
+        crashed: bool = False,
         before: int | None = None,
         limit: int = 50,
     ) -> Page:
@@ -243,7 +257,7 @@ class SqliteStore:
             "last": _LAST_ID if before is None else before - 1,
             "limit": limit + 1,
         }
-        jobs = self._jobs(self._read(sql("find"), wanted))
+        jobs = self._jobs(self._read(sql("find_crashed" if crashed else "find"), wanted))
         return Page(jobs[:limit], jobs[limit - 1].id if len(jobs) > limit else None)
 
     def counts(self) -> dict[Status, int]:
@@ -307,5 +321,5 @@ def _states_of(status: Status | None) -> tuple[int | None, int | None]:
     if status is None:
         return None, None
     if status is Status.READY:
-        return READY, SCHEDULED
+        return SUSPECT, SCHEDULED
     return STATES[status], STATES[status]

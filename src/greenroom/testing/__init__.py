@@ -42,7 +42,8 @@ _WHERE = {
     "store_machine": "_store_machine",
 }
 _SUITES = (
-    *("_adding", "_claiming", "_hearing", "_leasing", "_looking", "_opening", "_pair", "_swapping", "_ticking"),
+    *("_adding", "_claiming", "_hearing", "_leasing", "_looking", "_opening", "_pair", "_suspecting", "_swapping"),
+    "_ticking",
     *("hub_suite", "lane_suite", "_store_machine"),
 )
 

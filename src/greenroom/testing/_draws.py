@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from greenroom._ids import id_at
 from greenroom.clock import SECOND
 from greenroom.job import Job, Status
-from greenroom.outcome import Cancelled, Failed, Outcome, Released, Retried, Succeeded
+from greenroom.outcome import Cancelled, Crashed, Failed, Outcome, Released, Retried, Succeeded
 from greenroom.testing.jobs import a_finished_job, a_job, an_error
 
 
@@ -39,6 +39,7 @@ class Shape(NamedTuple):
             priority=self.priority,
             run_after=now + self.delay,
             enqueued_at=now,
+            crashes=max(0, self.number % 5 - 2),
         )
         return job.claimed(worker, now) if self.status is Status.RUNNING else job
 
@@ -68,7 +69,8 @@ LANES = st.sampled_from(["greenlet", "idle"])
 PRIORITIES = st.sampled_from([0, 0, 0, 1, -1, (1 << 63) - 1, -(1 << 63)])
 DELAYS = st.sampled_from([0, 0, 0, -SECOND, 1, SECOND, 10 * SECOND, 100 * SECOND])
 SLOTS = st.sampled_from([1, 2, 3, 9, 0, -1])
-OUTCOMES = st.sampled_from([Succeeded, Retried, Failed, Cancelled, Released])
+CRASHES = st.sampled_from([0, 0, 1, 2, 3])
+OUTCOMES = st.sampled_from([Succeeded, Retried, Failed, Cancelled, Released, Crashed])
 
 
 def outcome_of(kind: type[Outcome], *, now: int, delay: int) -> Outcome:
@@ -81,4 +83,6 @@ def outcome_of(kind: type[Outcome], *, now: int, delay: int) -> Outcome:
         return Failed(an_error(at=now))
     if kind is Cancelled:
         return Cancelled("not needed")
+    if kind is Crashed:
+        return Crashed(an_error(at=now), 4)
     return Released(now + delay, "put back")

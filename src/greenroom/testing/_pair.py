@@ -9,7 +9,7 @@ from typing import Any
 from greenroom.clock import Clock
 from greenroom.errors import LeaseLost, StoreError, StoreUnavailable
 from greenroom.job import Job
-from greenroom.stores.base import LEASE, Claimed, Page, Store
+from greenroom.stores.base import LEASE, Claimed, Lost, Page, Store
 from greenroom.stores.memory import MemoryStore
 
 Verb = Callable[[Store, Callable[[Job], Job]], Any]
@@ -36,8 +36,10 @@ class Numbers:
         match answer:
             case Job(worker=worker):
                 return answer._replace(worker=self._ours.get(worker, -1))
-            case Claimed(jobs, due):
-                return Claimed(self.ours(jobs), due)
+            case Claimed(jobs):
+                return answer._replace(jobs=self.ours(jobs))
+            case Lost(job):
+                return answer._replace(job=self.ours(job))
             case Page(jobs, following):
                 return Page(self.ours(jobs), following)
             case list():

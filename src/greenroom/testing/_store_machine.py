@@ -21,10 +21,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from greenroom.clock import SECOND, ManualClock
 from greenroom.job import Job, Progress, Status
-from greenroom.outcome import Outcome, Released, Retried
+from greenroom.outcome import Crashed, Outcome, Released, Retried
 from greenroom.stores.base import LEASE, Claim, Mark, Page, Store, Tick
 from greenroom.stores.memory import MemoryStore
-from greenroom.testing._draws import ANY, DELAYS, LANES, OUTCOMES, PRIORITIES, SLOTS, SOME_SHAPES, Shape, outcome_of
+from greenroom.testing._draws import (
+    ANY,
+    CRASHES,
+    DELAYS,
+    LANES,
+    OUTCOMES,
+    PRIORITIES,
+    SLOTS,
+    SOME_SHAPES,
+    Shape,
+    outcome_of,
+)
 from greenroom.testing._pair import Numbers, Pair
 from greenroom.testing._workers import MakeStore
 from greenroom.testing.jobs import a_job, a_mark
@@ -95,6 +106,11 @@ class StoreMachine(RuleBasedStateMachine):
         claim = Claim(self.clock.now(), {"greenlet": MANY, "idle": MANY}, ahead)
         self._worker(worker).ask(lambda store, _: store.claim(claim))
 
+    @rule(worker=ANY, slots=SLOTS)
+    def claim_a_suspect(self, worker: int, slots: int) -> None:
+        claim = Claim(self.clock.now(), {"greenlet": slots}, suspect=True)
+        self._worker(worker).ask(lambda store, _: store.claim(claim))
+
     @rule(worker=ANY, slots=SLOTS, outcome=OUTCOMES, delay=DELAYS)
     def work(self, worker: int, slots: int, outcome: type[Outcome], delay: int) -> None:
         """Claim, and settle half of what was claimed."""
@@ -126,15 +142,15 @@ class StoreMachine(RuleBasedStateMachine):
         for old in self._any_of([job for job in self.jobs if job.is_finished], job):
             self._worker(worker).swap(old, old.again(self.clock.now()))
 
-    @rule(worker=ANY, job=ANY, lane=LANES, priority=PRIORITIES, delay=DELAYS)
-    def change(self, worker: int, job: int, lane: str, priority: int, delay: int) -> None:
+    @rule(worker=ANY, job=ANY, lane=LANES, priority=PRIORITIES, delay=DELAYS, crashes=CRASHES)
+    def change(self, worker: int, job: int, lane: str, delay: int, **changes: Any) -> None:
         for old in self._any_of(self.jobs, job):
             new = old._replace(
                 lane=lane,
-                priority=priority,
                 run_after=self.clock.now() + delay,
-                progress=Progress(priority, None, lane),
+                progress=Progress(delay, None, lane),
                 version=old.version + 1,
+                **changes,  # of priority and crashes
             )
             self._worker(worker).swap(old, new)
 
@@ -215,10 +231,10 @@ class StoreMachine(RuleBasedStateMachine):
             pair.close()
             pair.ask(lambda store, _: store.counts())
 
-    @rule(worker=ANY, limit=st.integers(1, 5), outcome=st.sampled_from([Retried, Released, None]))
+    @rule(worker=ANY, limit=st.integers(1, 5), outcome=st.sampled_from([Crashed, Retried, Released, None]))
     def rescue(self, worker: int, limit: int, outcome: type[Outcome] | None) -> None:
         pair = self._awake(worker)
-        for lost in pair.ask(lambda store, _: store.expired(self.clock.now(), limit)):
+        for lost, _ in pair.ask(lambda store, _: store.expired(self.clock.now(), limit)):
             if outcome is not None:
                 assert pair.swap(lost, lost.after(self._come_to(outcome, 0), self.clock.now()))
 
@@ -239,11 +255,12 @@ class StoreMachine(RuleBasedStateMachine):
         status=st.one_of(st.none(), st.sampled_from(Status)),
         task=st.sampled_from([None, "app.send", "app.nothing"]),
         queue_name=st.sampled_from([None, "resize"]),
+        crashed=st.booleans(),
         limit=st.integers(1, 3),
     )
-    def find(self, worker: int, status: Status | None, task: str | None, queue_name: str | None, limit: int) -> None:
+    def find(self, worker: int, limit: int, **wanted: Any) -> None:
         pair, before = self._awake(worker), None
-        wanted = {"status": status, "task": task, "queue_name": queue_name, "limit": limit}
+        wanted["limit"] = limit
         for known in self._any_of(self.past, limit):
             pair.ask(partial(_get, known.id))
         while True:

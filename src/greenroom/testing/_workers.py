@@ -50,6 +50,11 @@ def take(store: Store, now: int, **slots: int) -> list[Job]:
     return store.claim(Claim(now, slots or {"greenlet": 10})).jobs
 
 
+def lost(store: Store, now: int, limit: int = 10) -> list[Job]:
+    """The jobs that are to be given to others, whatever has become of their workers."""
+    return [job for job, _ in store.expired(now, limit)]
+
+
 def everything(store: Store) -> list[Job]:
     """All that is stored, newest first."""
     return store.find(limit=10_000).jobs
