@@ -59,6 +59,12 @@ stores-at-length: $(VENV)/.has-test fuse
 	    tests/stores/test_sqlite_disk_errors.py tests/integration/test_serve_trouble.py $(ARGS)
 	$(VENV)/bin/python -m tests.faults.soak --seconds 3600
 
+faults: $(VENV)/.has-test ## kill and stop processes at length, as is done before a release
+	$(VENV)/bin/python -m tests.faults.nth_kills
+	$(VENV)/bin/python -m tests.faults.kills --kills $${GREENROOM_KILLS:-1000}
+	$(VENV)/bin/python -m tests.faults.stops --stops $${GREENROOM_STOPS:-1000}
+	$(VENV)/bin/python -m tests.faults.poisons --rounds 5
+
 ci: lint test ## check everything, as is done before a change goes in
 
 bench: $(VENV)/.has-bench ## measure

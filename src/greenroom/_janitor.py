@@ -60,7 +60,7 @@ class Janitor:
             pruned = self._store.prune(now - self._retention, BATCH)
         except LeaseLost:  # the runner will say so; what there is to do is there still
             return 0.0
-        return 0.05 if BATCH in (rescued, pruned) else EVERY
+        return 0.05 if rescued or pruned == BATCH else EVERY  # who has no jobs left is forgotten with the next look
 
     def _rescue(self, expired: list[Lost], now: int) -> int:
         is_sure = self._watch.seconds() >= self._store.lease / SECOND

@@ -77,7 +77,7 @@ class Recorder:
         """Around all that a task does; `attempt` is its context, `room.current()`."""
         job = attempt.job
         who = {"key": key, "id": str(job.id), "attempt": job.attempt, "worker": job.worker}
-        self.note("start", **who, **said)
+        self.note("start", **who, crashes=job.crashes, **said)
         try:
             yield Run(job.attempt, job.worker)
         except BaseException as error:
