@@ -30,6 +30,7 @@ class Tally:
     kills: int
     reports: Sequence[Report]
     delays: Sequence[float]  # from a process's start to when a job that was interrupted ran again
+    own: Sequence[float]  # of that, from when its room was started: the rest is Python's
 
     @property
     def is_clean(self) -> bool:
@@ -40,11 +41,11 @@ class Tally:
         return quantile(self.delays, 0.99)
 
     def __str__(self) -> str:
-        times = ", ".join(f"{name} {quantile(self.delays, q):.3f} s" for name, q in (("p50", 0.5), ("p99", 0.99)))
         lines = [
             f"kill -9, {self.kills} cycles (seed {self.seed})",
             *(str(report) for report in self.reports),
-            f"from start to running again: {times}, max {max(self.delays, default=0):.3f} s of {len(self.delays)}",
+            f"from the start of the process to running again: {spread(self.delays)}",
+            f"from the start of its room: {spread(self.own)}",
         ]
         return "\n  ".join(lines) + "\n"
 
@@ -58,8 +59,14 @@ def run(*, kills: int, seed: int, folder: Path, systems: int = 2) -> Tally:
             for number, share in enumerate(shares)
         ]
         ends = [future.result() for future in futures]
-    delays = sorted(delay for _, events in ends for delay in returns(events))
-    return Tally(seed=seed, kills=kills, reports=[report for report, _ in ends], delays=delays)
+    times = [time for _, events in ends for time in returns(events)]
+    return Tally(
+        seed=seed,
+        kills=kills,
+        reports=[report for report, _ in ends],
+        delays=sorted(delay for delay, _ in times),
+        own=sorted(own for _, own in times),
+    )
 
 
 def torment(kills: int, chance: random.Random, folder: Path) -> tuple[Report, list[Event]]:
@@ -80,23 +87,31 @@ def torment(kills: int, chance: random.Random, folder: Path) -> tuple[Report, li
     return lives.report(), lives.events()
 
 
-def returns(events: Iterable[Event]) -> Iterable[float]:
-    """How long it took from the start of a process until it ran what had been interrupted.
+def returns(events: Iterable[Event]) -> Iterable[tuple[float, float]]:
+    """How long it took from the start of a process, and of its room, until it ran what had been interrupted.
 
     After a job's first crash only: what crashed twice is a suspect, and begins late on purpose.
     """
     begun: dict[int, float] = {}
+    up: dict[int, float] = {}
     seen: set[str] = set()
     for event in events:
         if event.what == "begun":
             begun[event.pid] = event.more["began"]
+        elif event.what == "up":
+            up[event.pid] = event.t
         elif event.what == "start" and event.more["crashes"] == 1 and event.id not in seen:
             seen.add(event.id)
-            yield event.t - begun[event.pid]
+            yield event.t - begun[event.pid], max(0.0, event.t - up.get(event.pid, event.t))
 
 
 def quantile(numbers: Sequence[float], q: float) -> float:
     return numbers[min(len(numbers) - 1, int(len(numbers) * q))] if numbers else 0.0
+
+
+def spread(numbers: Sequence[float]) -> str:
+    p50, p99 = (quantile(numbers, q) for q in (0.5, 0.99))
+    return f"p50 {p50:.3f} s, p99 {p99:.3f} s, max {max(numbers, default=0):.3f} s of {len(numbers)}"
 
 
 def main() -> None:

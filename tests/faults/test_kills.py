@@ -30,11 +30,15 @@ def test_what_was_interrupted_is_timed_from_the_start_of_the_process_that_runs_i
         event("start", 0.5, 1, id="a", crashes=0),
         event("start", 0.6, 1, id="b", crashes=0),
         event("begun", 2.1, 2, began=2.0),
+        event("up", 2.4, 2),
         event("start", 2.5, 2, id="a", crashes=1),
         event("raised", 2.6, 2, id="a"),
         event("start", 2.7, 2, id="a", crashes=1),  # not after a crash
         event("begun", 4.1, 3, began=4.0),
+        event("up", 4.1, 3),
         event("start", 4.3, 3, id="b", crashes=1),
         event("start", 8.0, 3, id="a", crashes=2),  # a suspect, and late on purpose
     ]
-    assert [*kills.returns(events)] == pytest.approx([0.5, 0.3])
+    first, second = kills.returns(events)
+    assert first == pytest.approx((0.5, 0.1))
+    assert second == pytest.approx((0.3, 0.2))
