@@ -12,7 +12,7 @@ from itertools import chain, compress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from greenroom.clock import SECOND, Clock
+from greenroom.clock import SECOND, Clock, SystemClock
 from greenroom.errors import LeaseLost, StoreCorrupt, StoreFull, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
@@ -82,7 +82,8 @@ class Ledger:
             raise
         self.siblings = Siblings(self._folder, heard=heard, stir=stir)
         self._ticked: list[Tick] = []  # those made in this transaction
-        self._renewed_at = 0.0  # monotonic: a lease is not to run out because somebody sets the clock
+        self._timer = SystemClock()  # when to renew is a matter of real time, whatever clock the jobs go by
+        self._renewed_at = 0.0
 
     @property
     def trouble(self) -> StoreUnavailable | None:
@@ -128,7 +129,7 @@ class Ledger:
     def look_after(self) -> None:
         """Renew the lease when a third of it has gone by, and see each second whether all is well."""
         if self.worker:
-            if self._clock.monotonic() - self._renewed_at >= self._lease / 3 / SECOND:
+            if self._timer.monotonic() - self._renewed_at >= self._lease / 3 / SECOND:
                 with self._keeper.trying():
                     self._renew_now()
             self._keeper.look(self._renew_now)
@@ -182,7 +183,7 @@ class Ledger:
 
     def renew(self, until: int) -> None:
         self.connection().execute("UPDATE worker SET lease_until = ? WHERE id = ?", (until, self.worker))
-        self._renewed_at = self._clock.monotonic()
+        self._renewed_at = self._timer.monotonic()
 
     def expired(self, now: int, limit: int) -> list[Lost]:
         connection = self.connection()
@@ -272,7 +273,7 @@ class Ledger:
         now = self._clock.now()
         mine = {"name": self._life.name, "pid": os.getpid(), "host": socket.gethostname(), "now": now}
         self.worker = self.connection().execute(sql("register"), mine | {"until": now + self._lease}).lastrowid or 0
-        self._renewed_at = self._clock.monotonic()
+        self._renewed_at = self._timer.monotonic()
 
     def _new_jobs(self, requests: list[Add]) -> list[Job]:
         jobs: list[Job] = []
