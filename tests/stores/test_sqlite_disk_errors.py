@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(autouse=True)
 def _look_often(monkeypatch):
     monkeypatch.setattr("greenroom.stores._keeper.LOOK", 0.05)
-    monkeypatch.setattr("greenroom.stores.sqlite.LOOK", 0.05)
+    monkeypatch.setattr("greenroom.stores._ledger.LOOK", 0.05)
 
 
 @pytest.fixture(scope="module")

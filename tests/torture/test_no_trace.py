@@ -18,7 +18,8 @@ def test_the_handlers_of_a_program_are_its_own_before_and_after(name):
         mine = signal.getsignal(signal.{name})
         room.start()
         call = room.spawn(spin, 0.3)
-        gevent.sleep(0.05)
+        while guard_here().preemptions <= 10 and not call.is_finished:
+            gevent.sleep(0.001)
         print(signal.getsignal(signal.{name}) is mine, guard_here().preemptions > 10)
         os.kill(os.getpid(), signal.{name})
         call.get()

@@ -31,6 +31,7 @@ from greenroom.errors import StoreUnavailable
 
 BATCH = 1000
 BUDGET = 0.002  # seconds of each loop turn for those who wake and go on
+_TRY_AGAIN = 1.0  # seconds after housekeeping that failed
 _CROWD = 32  # requests: to part fewer costs more than is gained
 _QUICK = 40e-6  # seconds for each of a batch; beyond that it is mostly waiting
 
@@ -60,7 +61,8 @@ class Desk:
     """Serves requests in the order they came, on a thread of its own.
 
     `serve` is given what waits, up to BATCH requests, and puts `answer` or `error` on each. `idle` is called on
-    the same thread at least every `tick` seconds (None: never), busy or not.
+    the same thread after each batch, and says within how many seconds it wants to be called again (None: with the
+    next batch will do), so that a process at rest is not woken for nothing.
     """
 
     def __init__(
@@ -68,13 +70,11 @@ class Desk:
         serve: Callable[[list[Any]], None],
         *,
         name: str,
-        idle: Callable[[], None] = lambda: None,
-        tick: float | None = None,
+        idle: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._serve = serve
         self._name = name
         self._idle = idle
-        self._tick = tick
         self._waiting: deque[Request[Any]] = deque()
         self._served: deque[Request[Any]] = deque()
         self._bell = allocate_lock()
@@ -164,14 +164,14 @@ class Desk:
 
     def _work(self) -> None:
         self._thread = get_ident()
-        timeout = -1 if self._tick is None else self._tick
+        pause = self._look_after()
         while not (self._closing and not self._waiting):
             if not self._waiting:
-                self._bell.acquire(True, timeout)
-            self._guarded(self._idle)
+                self._bell.acquire(True, -1 if pause is None else pause)
             batch = self._next_batch()
             if batch:
                 self._serve_all(batch)
+            pause = self._look_after()
         self._is_over = True
         self._turn_away()
         self._ended.release()
@@ -228,11 +228,12 @@ class Desk:
         else:
             self._served.append(request)
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _look_after(self) -> float | None:
         try:
-            work()
+            return self._idle()
         except Exception:
             log.exception("%s: housekeeping failed, and will be tried again", self._name)
+            return _TRY_AGAIN
 
     def _deliver(self) -> None:
         """Wake those who were served, one after the other, for a while; then let the loop turn once."""

@@ -15,7 +15,7 @@ from gevent.monkey import get_original
 from greenroom.errors import StoreCorrupt
 from greenroom.stores._fault import DAMAGED
 from greenroom.stores._incarnation import is_over
-from greenroom.stores._wal import Index, Unread, index_of, unread
+from greenroom.stores._wal import Index, IndexFile, Unread, index_of, unread
 
 SMALL = 4 << 20  # bytes: to check so many takes 12 ms, which a start can spare
 LARGE = 1 << 30  # bytes: to check so many takes 3 s of a thread; more is not checked, and not copied
@@ -42,18 +42,24 @@ def inspect(path: Path, before: Before) -> None:
     if (copy := _copy_of(path)).exists():
         raise _damaged(path, f"it was found to be damaged before. Once {copy} is moved away it is used again")
     log_path, index_path = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
-    known = index_of(index_path) if before.same_boot else None
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)) as connection:
+    # The connection is closed first: to close the file drops SQLite's own locks on it.
+    with IndexFile(index_path) as index, closing(_reading(path)) as connection:
+        known = index.read() if before.same_boot else None
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables and _others_live(connection, path):
             return
         found = index_of(index_path)  # SQLite has just read the log, and says how far
-        _compare(path, known, found)
+        if not index.was_taken_away:
+            _compare(path, known, found)
         _look_behind(path, unread(log_path, found.frames if found else 0), syncs=before.syncs)
         if before.was_whole and not tables:
             raise _damaged(path, f"it is empty, and was in use before; if that is right, delete {path.name}.ballast")
         if path.stat().st_size <= SMALL:
             check(connection, path)
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
 
 
 def _others_live(connection: sqlite3.Connection, path: Path) -> bool:

@@ -173,11 +173,16 @@ class Keeper:
         self.lock.close()
 
     def close(self) -> None:
+        with self.trying(), self.lock:  # whoever opens the file just now must not meet it half tidied up
+            self._leave()
+        self._leave()  # also if the lock was not to be had
+        self.lock.close()
+
+    def _leave(self) -> None:
+        self._give_up()
         if self._is_open:
             self._is_open = False
             _open_here.remove(self._path)
-        self._give_up()
-        self.lock.close()
 
     def _give_up(self) -> None:
         connection, self._connection = self._connection, None

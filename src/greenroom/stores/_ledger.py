@@ -18,7 +18,7 @@ from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
 from greenroom.stores._file import migrate
 from greenroom.stores._incarnation import Incarnation, forget, is_over
-from greenroom.stores._keeper import FAULTS, Keeper
+from greenroom.stores._keeper import FAULTS, LOOK, Keeper
 from greenroom.stores._marks import move
 from greenroom.stores._news import news_of
 from greenroom.stores._place import Place
@@ -126,15 +126,21 @@ class Ledger:
             else:
                 refuse(batch, fault)
 
-    def look_after(self) -> None:
-        """Renew the lease when a third of it has gone by, and see each second whether all is well."""
-        if self.worker:
-            if self._timer.monotonic() - self._renewed_at >= self._lease / 3 / SECOND:
-                with self._keeper.trying():
-                    self._renew_now()
-            self._keeper.look(self._renew_now)
+    def look_after(self) -> float:
+        """Renew the lease when a third of it has gone by, and see whether all is well; say when to do so again."""
+        third = self._lease / 3 / SECOND
+        often = min(LOOK, third / 2)
+        if not self.worker:
+            return often
+        if self._timer.monotonic() - self._renewed_at >= third:
             with self._keeper.trying():
-                self.siblings.look(self._keeper.connection)
+                self._renew_now()
+        self._keeper.look(self._renew_now)
+        with self._keeper.trying():
+            self.siblings.look(self._keeper.connection)
+        if self.trouble is not None or not self.siblings.is_alone:
+            return often
+        return max(often, third - (self._timer.monotonic() - self._renewed_at))
 
     def open(self) -> None:
         """Connect, bring the schema up to date, and register."""

@@ -82,13 +82,17 @@ class Siblings:
         """Whether anybody is to be told of anything."""
         return bool(self._bells)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other is known of, and whoever comes will ring."""
+        return not (self._bells or self._unwatched or self._vigils) and self._bell is not None
+
     def look(self, connection: Callable[[], sqlite3.Connection]) -> None:
         """See to what the bells do not tell. May be called at any time, and asks SQLite once a second at most."""
         if self._has_changed:
             self._look_around()
-        is_alone = not (self._bells or self._unwatched or self._vigils) and self._bell is not None
         now = self._clock.monotonic()
-        if is_alone or now - self._looked_at < LOOK:
+        if self.is_alone or now - self._looked_at < LOOK:
             return
         self._looked_at = now
         (version,) = connection().execute("PRAGMA data_version").fetchone()

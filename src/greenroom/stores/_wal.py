@@ -7,11 +7,13 @@ the beginning of another, it had reached the disk, and the log was damaged later
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Self
 
 _HEADER = struct.Struct(">8I")  # magic, version, page size, sequence, two salts, two checksums
 _FRAME = struct.Struct(">6I")  # page, size of the database if this ends a commit, two salts, two checksums
@@ -55,15 +57,41 @@ class Index(NamedTuple):
     salts: Sums
 
 
-def index_of(path: Path) -> Index | None:
-    """The index in this file; None if there is none that is whole.
+class IndexFile:
+    """The file that holds the index, as it was found; it may be taken away meanwhile, and another made.
 
-    To open the file by hand drops the locks that SQLite holds on it in this process: there must be none.
+    To close what was opened by hand drops the locks that SQLite holds on it in this process: there must be none.
     """
-    try:
-        head = path.read_bytes()[: 2 * _INDEX.size + 4]
-    except FileNotFoundError:
-        return None
+
+    def __init__(self, path: Path) -> None:
+        self._file = None
+        with suppress(FileNotFoundError):
+            self._file = path.open("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def read(self) -> Index | None:
+        """The index; None if there is none that is whole."""
+        return _index_in(self._file.read(2 * _INDEX.size + 4)) if self._file is not None else None
+
+    @property
+    def was_taken_away(self) -> bool:
+        """Whether whoever closed the database last has tidied up: all of the log is in the database then."""
+        return self._file is not None and not os.fstat(self._file.fileno()).st_nlink
+
+
+def index_of(path: Path) -> Index | None:
+    """The index in this file; None if there is none that is whole."""
+    with IndexFile(path) as file:
+        return file.read()
+
+
+def _index_in(head: bytes) -> Index | None:
     copies = [head[: _INDEX.size], head[_INDEX.size : 2 * _INDEX.size]]
     if len(head) < 2 * _INDEX.size + 4 or copies[0] != copies[1]:
         return None

@@ -30,7 +30,7 @@ from greenroom.stores._desk import Desk, Request
 from greenroom.stores._fault import Unreadable, fault_of, spoils
 from greenroom.stores._file import connect, prepare, unwritable
 from greenroom.stores._inspection import LARGE, SMALL, check
-from greenroom.stores._keeper import FAULTS, LOOK
+from greenroom.stores._keeper import FAULTS
 from greenroom.stores._ledger import Ledger
 from greenroom.stores._place import Place
 from greenroom.stores._requests import Add, Call, Swap
@@ -140,7 +140,10 @@ class SqliteStore:
 
     @property
     def trouble(self) -> str | None:
-        trouble = self._ledger and self._ledger.trouble
+        if self._ledger is None:
+            return None
+        if (trouble := self._ledger.trouble) is None:
+            self._writer.stir()  # a store at rest is not looked after all the time: it is when somebody asks
         return str(trouble) if trouble else None
 
     def open(self) -> None:
@@ -164,8 +167,7 @@ class SqliteStore:
             )
         except OSError as error:
             raise unwritable(self._path, error) from error
-        tick = min(LOOK, self.lease / 6 / SECOND)
-        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.look_after, tick=tick)
+        self._writer = Desk(ledger.serve, name=self.url, idle=ledger.look_after)
         self._reading = reading = _Reader(self._path, ledger.place, self._durability)
         self._reader = Desk(reading.serve, name=self.url)
         try:
