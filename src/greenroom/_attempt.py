@@ -258,7 +258,9 @@ class Attempt:
 
     def _parked(self, reason: str) -> Released:
         now = self._home.clock.now()
-        wait = min(max(now - self.job.enqueued_at, _PARKED_AT_LEAST), _PARKED_AT_MOST)
+        # Each time longer, but not by much: an older process parks again what a newer one is about to run.
+        age = now - self.job.enqueued_at
+        wait = min(max(age // 4, _PARKED_AT_LEAST), _PARKED_AT_MOST)
         return Released(now + wait, f"parked: {reason}")
 
     def _judge(self, error: BaseException) -> Outcome:
