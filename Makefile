@@ -64,6 +64,9 @@ faults: $(VENV)/.has-test ## kill and stop processes at length, as is done befor
 	$(VENV)/bin/python -m tests.faults.kills --kills $${GREENROOM_KILLS:-1000}
 	$(VENV)/bin/python -m tests.faults.stops --stops $${GREENROOM_STOPS:-1000}
 	$(VENV)/bin/python -m tests.faults.poisons --rounds 5
+	$(VENV)/bin/python -m tests.faults.siblings --jobs 10000 --quiet-machine
+	$(VENV)/bin/python -m tests.faults.deploys --deploys 200
+	$(VENV)/bin/python -m tests.faults.deploys --deploys 200 --busy
 
 ci: lint test ## check everything, as is done before a change goes in
 
