@@ -8,22 +8,9 @@ import time
 import pytest
 from apps.served import PATIENCE, until
 
-from greenroom import Greenroom, Status
+from greenroom import Status
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-@pytest.fixture
-def stored(tmp_path):
-    """What the store holds of a result while no server runs: its status, and how often it was started."""
-
-    def look(result_id):
-        room = Greenroom(f"sqlite:///{tmp_path}/greenroom.db")
-        result = room.get_result(result_id)
-        room.stop(0)
-        return result.status, result.attempts
-
-    return look
 
 
 class Asked(threading.Thread):

@@ -8,7 +8,7 @@ import sys
 import pytest
 from apps.served import PATIENCE, until
 
-from greenroom import Greenroom, Status
+from greenroom import Status
 from greenroom.server import Refusal, Wanted, become_several
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -38,19 +38,6 @@ def several(serve):
         return server
 
     return start
-
-
-@pytest.fixture
-def stored(tmp_path):
-    """What the store holds of a result: its status, and how often it was started."""
-
-    def look(result_id):
-        room = Greenroom(f"sqlite:///{tmp_path}/greenroom.db")
-        result = room.get_result(result_id)
-        room.stop(0)
-        return result.status, result.attempts
-
-    return look
 
 
 def pids(server):
