@@ -95,10 +95,11 @@ def test_what_is_given_back_by_one_is_run_by_another(make_room, declare):
 
 @pytest.mark.integration
 def test_what_a_process_ran_when_it_was_killed_is_run_at_once(put_on, make_room, declare):
-    room = make_room()
-    declare(room, say, name="nap")
     play = put_on("nap")
     play.reach("begun")
+    room = make_room(start=False)
+    declare(room, say, name="nap")
+    room.start()
     play.tell(signal.SIGKILL)
     until(lambda: stage.seen == [3600])
 

@@ -30,7 +30,7 @@ from greenroom.stores.base import ANYTHING, News
 
 LOOK = 1.0  # seconds between looks at what may have been missed
 _HELLO = News()
-_GOODBYE = News(has_left=True)
+_GOODBYE = News(due=0, has_left=True)  # what was given back, a newcomer may not have been told of
 _AT_ONCE = 64  # messages that are read in one go
 _FULL = 8  # messages at once, from which on there may have been more: a queue holds 10 or so
 
@@ -106,13 +106,14 @@ class Siblings:
             self._look_around()
 
     def leave(self) -> None:
-        """Tell the others that one goes."""
+        """Tell the others that one goes, those too who have come just now."""
+        self._find_bells(self._names())
         self.ring(_GOODBYE)
 
     def _look_around(self) -> None:
         self._has_changed = False
-        names = [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
-        self._bells = tuple(name for name in names if name.endswith(SUFFIX) and not self._is_mine(name))
+        names = self._names()
+        self._find_bells(names)
         fds: dict[int, int] = {}
         watched: set[int] = set()
         self._unwatched = []
@@ -125,6 +126,12 @@ class Siblings:
             else:
                 self._unwatched.append(name)
         self._loop.run_callback_threadsafe(self._watch_over, fds, watched)
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
+
+    def _find_bells(self, names: list[str]) -> None:
+        self._bells = tuple(name for name in names if name.endswith(SUFFIX) and not self._is_mine(name))
 
     def _open(self, pid: int, name: str, fds: dict[int, int]) -> bool:
         """Open what tells of the end of that process, if the kernel can, and if it is still that process."""
@@ -169,7 +176,7 @@ class Siblings:
         """The bell has been rung."""
         assert self._bell  # noqa: S101  (else nothing could have been heard)
         messages = [decoded(message) for message in self._bell.heard(_AT_ONCE)]
-        if any(news in (_HELLO, _GOODBYE) for news in messages):
+        if any(news == _HELLO or news.has_left for news in messages):
             self._has_changed = True
             self._stir()
         self._has_news = True
