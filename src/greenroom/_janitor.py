@@ -9,7 +9,7 @@ from math import inf
 from greenroom._service import Service
 from greenroom.clock import SECOND, Clock
 from greenroom.errors import LeaseLost
-from greenroom.job import CRASHED, Job
+from greenroom.job import CRASHED, Job, Status
 from greenroom.outcome import Crashed, Outcome, Retried, TaskError
 from greenroom.stores.base import Fate, Lost, Store
 
@@ -103,4 +103,6 @@ class Watch:
 def _told(job: Job, new: Job, fate: Fate) -> str:
     crashes = f", crash {new.crashes}" if fate is Fate.DEAD else ""
     what = f"job {job.id} (task {job.task}): rescued from worker {job.worker}, which is {fate}{crashes}: {new.status}"
-    return what if not new.is_finished else f"{what}: {new.errors[-1].message}"
+    if not new.is_finished:
+        return what
+    return f"{what}: {new.errors[-1].message if new.status is Status.FAILED else new.note}"

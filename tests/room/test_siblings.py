@@ -4,7 +4,7 @@ import signal
 
 import pytest
 from acts import PATIENCE, in_a_file, say, stage, until, wait
-from gevent import spawn
+from gevent import Timeout, spawn
 
 from greenroom import Status
 
@@ -36,6 +36,12 @@ def worker(make_room, declare):
     return room
 
 
+def woken(result):
+    """The result once whoever waits for it is told: it is not looked at again at the end."""
+    with Timeout(PATIENCE, AssertionError("not woken")):
+        return result.wait()
+
+
 def test_what_one_enqueues_another_runs(web, worker):
     web.tasks["acts.say"].enqueue("hello")
     until(lambda: stage.seen == ["hello"])
@@ -48,21 +54,21 @@ def test_what_is_to_run_later_is_run_on_time(web, worker):
 
 def test_who_waits_is_woken_when_another_finishes_it(web, worker):
     result = web.tasks["acts.say"].enqueue("hello")
-    assert result.wait(PATIENCE).return_value == "hello"
+    assert woken(result).return_value == "hello"
 
 
 def test_who_waits_is_woken_for_a_job_that_was_cancelled_elsewhere(web, make_room):
     result = web.tasks["acts.say"].using(run_after=3600).enqueue("never")
-    waiting = spawn(result.wait, PATIENCE)
+    waiting = spawn(woken, result)
     assert make_room(start=False).get_result(result.id).cancel()
-    assert waiting.get(timeout=PATIENCE).status is Status.CANCELLED
+    assert waiting.get().status is Status.CANCELLED
 
 
 def test_to_wait_for_others_in_vain_takes_no_longer_than_asked_for(web, worker):
     result = web.tasks["acts.say"].using(run_after=3600).enqueue("never")
     waiting = spawn(give_up_waiting, result, 0.2)
     for word in range(20):
-        web.tasks["acts.say"].enqueue(word).wait(PATIENCE)
+        woken(web.tasks["acts.say"].enqueue(word))
     waiting.get(timeout=PATIENCE)
 
 
@@ -75,7 +81,7 @@ def test_a_job_that_runs_elsewhere_can_be_cancelled(web, worker):
     result = web.tasks["acts.wait"].enqueue("curtain")
     stage.wait_for()
     assert result.cancel("no need")
-    result.wait(PATIENCE)
+    woken(result)
     assert (result.status, result.note, stage.seen) == (Status.CANCELLED, "no need", [])
 
 
@@ -116,5 +122,5 @@ def test_what_was_called_off_is_not_run_again_when_its_process_dies(put_on, make
     result = room.get_result(result_id)
     assert result.cancel("no need")
     play.tell(signal.SIGKILL)
-    assert result.wait(PATIENCE).status is Status.CANCELLED
+    assert woken(result).status is Status.CANCELLED
     assert (result.note, stage.seen) == ("no need", [])
