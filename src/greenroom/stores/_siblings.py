@@ -15,6 +15,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -107,7 +108,8 @@ class Siblings:
 
     def leave(self) -> None:
         """Tell the others that one goes, those too who have come just now."""
-        self._find_bells(self._names())
+        with suppress(OSError):  # else those who are known of are told
+            self._find_bells(self._names())
         self.ring(_GOODBYE)
 
     def _look_around(self) -> None:
