@@ -7,8 +7,8 @@ import logging
 import os
 import socket
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, compress
+from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,17 +34,17 @@ from greenroom.stores._requests import (
     without_twins,
 )
 from greenroom.stores._rows import (
-    FINISH,
     INSERT,
-    INSERT_FRESH,
-    LARGEST_CHUNK,
+    LARGEST_PIECE,
+    NOTHING_NEW,
     SWAP,
+    WRITE,
     Row,
-    chunks,
+    bound,
     is_finish,
+    pieces,
     sort_new,
     sql,
-    sql_of_rows,
     to_finish,
     to_job,
     to_swap,
@@ -225,10 +225,8 @@ class Ledger:
             asked[type(request)].append(request)
         self._ticked = []
         fresh, others = sort_new(self._new_jobs(asked[Add]), self._clock.now())
-        if len(asked[Add]) == len(batch) and len(fresh) == 1 and not others:
-            ((shared, rows),) = fresh.items()
-            if self._insert_at_once(shared, rows):
-                return
+        if not (asked[Call] or others or len(fresh) > 1) and self._write_at_once(fresh, asked[Swap]):
+            return
         with self._keeper.transaction() as connection:
             self._fence(connection)
             self._insert(connection, fresh, others)
@@ -297,69 +295,56 @@ class Ledger:
                 jobs += request.jobs
         return jobs
 
-    def _insert_at_once(self, shared: Row, rows: list[Row]) -> bool:
-        """Insert them, fence included, by one statement that is its own transaction; say whether that was done.
+    def _write_at_once(self, fresh: dict[Row, list[Row]], requests: list[Swap]) -> bool:
+        """Write new jobs of one kind, and successes, by one statement that is its own transaction, fence included.
 
-        So the GIL is given up once, from BEGIN to the end of COMMIT, and the hub has it all that time. With a
-        statement for each step the thread waits at each for the hub, which is busy as long as jobs come in.
+        False if nothing was written, because it takes more than that. So the GIL is given up once, from BEGIN to the
+        end of COMMIT, and the hub has it all that time. With a statement for each step the thread waits at each for
+        the hub, which is busy as long as jobs come in.
         """
-        if len(rows) > LARGEST_CHUNK:
+        changes = [change for request in requests for change in request.changes]
+        finishes = [to_finish(old, new) for old, new in changes if is_finish(old, new)]
+        ((shared, rows),) = fresh.items() or ((NOTHING_NEW, []),)
+        rows = rows + finishes
+        if len(finishes) < len(changes) or not 0 < len(rows) <= LARGEST_PIECE:
             return False
-        ((statement, values),) = _in_chunks(INSERT_FRESH, rows, (*shared, self.worker))
         with self._keeper.alone() as connection:
-            before = connection.total_changes  # the rowcount of what begins with WITH is -1
-            connection.execute(statement, values)
-            return connection.total_changes - before == len(rows)
+            is_written = self._write(connection, rows, shared)
+        if is_written:
+            for request in requests:
+                request.answer = [True] * len(request.changes)
+        return is_written
+
+    def _write(self, connection: sqlite3.Connection, piece: list[Row], shared: Row = NOTHING_NEW) -> bool:
+        """Write all of the rows or none; say which."""
+        if len({row[0] for row in piece}) < len(piece):
+            return False
+        before = connection.total_changes  # the rowcount of what begins with WITH is -1
+        connection.execute(*bound(WRITE, piece, (*shared, self.worker)))
+        return connection.total_changes - before == len(piece)
 
     def _insert(self, connection: sqlite3.Connection, fresh: dict[Row, list[Row]], others: list[Row]) -> None:
         for shared, rows in fresh.items():
-            for statement, values in _in_chunks(INSERT_FRESH, rows, (*shared, self.worker)):
-                connection.execute(statement, values)
-        for statement, values in _in_chunks(INSERT, others):
-            connection.execute(statement, values)
+            for piece in pieces(rows):
+                if not self._write(connection, piece, shared):
+                    raise sqlite3.IntegrityError("there is one of its id")
+        for piece in pieces(others):
+            connection.execute(*bound(INSERT, piece))
 
     def _swap(self, connection: sqlite3.Connection, requests: list[Swap]) -> None:
         now = self._clock.now()
         for request in requests:
             request.answer = []
         for group in without_twins(requests):
-            finishes, others = [], []
-            for _, old, new in group:
-                if is_finish(old, new):
-                    finishes.append(to_finish(old, new))
-                else:
-                    others.append(to_swap(old, new, now))
             done: set[int] = set()
-            for form, rows in ((FINISH, finishes), (SWAP, others)):
-                if rows:
-                    done |= self._update(connection, form, rows)
+            for piece in pieces([to_finish(old, new) for _, old, new in group if is_finish(old, new)]):
+                if self._write(connection, piece):
+                    done.update(row[0] for row in piece)
+            for piece in pieces([to_swap(old, new, now) for _, old, new in group if new.id not in done]):
+                done.update(job_id for (job_id,) in connection.execute(*bound(SWAP, piece)))
             for request, _, new in group:
                 request.answer.append(new.id in done)
-
-    def _update(self, connection: sqlite3.Connection, form: tuple[str, str], rows: list[Row]) -> set[int]:
-        """The ids of the jobs that were as their rows say, and are changed."""
-        # To be told each id costs half as much again as the change itself, and nearly always it is all of them.
-        before = connection.total_changes
-        connection.execute("SAVEPOINT all_of_them")
-        for statement, values in _in_chunks(form, rows):
-            connection.execute(statement, values)
-        if connection.total_changes - before == len(rows):
-            connection.execute("RELEASE all_of_them")
-            return {row[0] for row in rows}
-        connection.execute("ROLLBACK TO all_of_them")
-        connection.execute("RELEASE all_of_them")
-        done: set[int] = set()
-        for statement, values in _in_chunks(form, rows):
-            done.update(job_id for (job_id,) in connection.execute(f"{statement}\nRETURNING job.id", values))
-        return done
 
     def connection(self) -> sqlite3.Connection:
         """The one that writes, for who is on its thread."""
         return self._keeper.connection()
-
-
-def _in_chunks(form: tuple[str, str], rows: list[Row], shared: Row = ()) -> Iterator[tuple[str, list[Any]]]:
-    """The statements, with their values, that take all the rows; what the rows share comes last."""
-    verb, row = form
-    for piece in chunks(rows):
-        yield sql_of_rows(verb, len(piece), row), [*chain.from_iterable(piece), *shared]

@@ -6,6 +6,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,17 @@ STATES = {
 _STATUSES = {code: status for status, code in STATES.items()} | dict.fromkeys(
     (SUSPECT, READY, SCHEDULED), Status.READY
 )
+Row = tuple[Any, ...]
+Form = tuple[str, str]  # a statement of many rows: its file, and what one row looks like
+
 _STATEMENTS = Path(__file__).with_name("sql") / "sqlite"
 # Rows a statement. Few sizes, so that the statement cache holds them all; and one statement for up to a thousand
 # rows, for with several the writer waits for the GIL between them.
 _SIZES = (1, 2, 4, *range(8, 128, 8), *range(128, 256, 32), 256, 384, 512, 1024)
-LARGEST_CHUNK = _SIZES[-1]
+LARGEST_PIECE = _SIZES[-1]
 
+NOTHING_NEW: Row = ("", "", "", 0, 0, 0, 0, 0, 0, 0)  # what new jobs share, if there are none
 _UNTOUCHED = [None, (), None, None, None, 0]  # from finished_at on: what a job holds that has never been run
-
-Row = tuple[Any, ...]
 
 
 def state_of(job: Job, now: int) -> int:
@@ -64,10 +67,11 @@ def sort_new(jobs: Iterable[Job], now: int) -> tuple[dict[Row, list[Row]], list[
         status, attempt, version, worker, started, *rest = moving
         if version <= 1 and attempt == version and expires is None and rest == _UNTOUCHED:
             state = READY if status is _READY and due <= now else state_of(job, now)
-            shared = (task, queue, lane, priority, most, state, attempt, version, worker)
+            shared = (task, queue, lane, priority, most, state, attempt, version, worker, started is not None)
             if shared != last:  # most are of one kind: to compare takes less than to look up
                 last, rows = shared, fresh.setdefault(shared, [])
-            rows.append((id_, payload, due, enqueued, context, started))
+            # To bind None takes five times as long as anything else.
+            rows.append((id_, -1, payload, due, enqueued, context or "", started or 0))
         else:
             others.append(to_row(job, now))
     return fresh, others
@@ -83,6 +87,8 @@ def is_finish(old: Job, new: Job) -> bool:
         new.status is Status.SUCCESSFUL
         and new.version == old.version + 1
         and new.worker is None
+        and new.finished_at is not None
+        and new.result is not None
         and new[3:10] == old[3:10]
         and new.attempt == old.attempt
         and new.started_at == old.started_at
@@ -93,8 +99,8 @@ def is_finish(old: Job, new: Job) -> bool:
 
 
 def to_finish(old: Job, new: Job) -> Row:
-    progress = json.dumps(new.progress) if new.progress else None
-    return (new.id, old.version, new.finished_at, new.result, progress)
+    progress = json.dumps(new.progress) if new.progress else ""
+    return (new.id, old.version, new.result, new.finished_at, 0, progress, 0)
 
 
 def _moving(job: Job) -> Row:
@@ -137,18 +143,19 @@ def marks(columns: int) -> str:
     return "(" + ", ".join("?" * columns) + ")"
 
 
-# Statements of many rows: the file, and what one of its rows looks like.
 INSERT = ("insert", marks(22))
-INSERT_FRESH = ("insert_fresh", marks(6))
-FINISH = ("finish", marks(5))
+WRITE = ("write", marks(7))
 SWAP = ("swap", marks(19))
 
 
-def chunks(rows: list[Row]) -> list[list[Row]]:
-    """The rows in pieces of the sizes that statements are kept for, filled up with rows that have no id."""
-    pieces = [rows[start : start + LARGEST_CHUNK] for start in range(0, len(rows), LARGEST_CHUNK)]
-    for piece in pieces:
-        size = _SIZES[bisect_left(_SIZES, len(piece))]
-        if size > len(piece):
-            piece.extend([(None,) * len(piece[0])] * (size - len(piece)))
-    return pieces
+def pieces(rows: list[Row]) -> Iterable[list[Row]]:
+    """The rows, as many at a time as one statement takes."""
+    return (rows[start : start + LARGEST_PIECE] for start in range(0, len(rows), LARGEST_PIECE))
+
+
+def bound(form: Form, piece: list[Row], shared: Row = ()) -> tuple[str, list[Any]]:
+    """A statement for these rows, of a size that one is kept for, and its values; what the rows share comes last."""
+    verb, row = form
+    size = _SIZES[bisect_left(_SIZES, len(piece))]
+    filler = [0] * (len(piece[0]) * (size - len(piece)))  # rows of no job: no id is 0
+    return sql_of_rows(verb, size, row), [*chain.from_iterable(piece), *filler, *shared]

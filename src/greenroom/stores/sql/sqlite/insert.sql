@@ -1,4 +1,4 @@
--- Several rows a statement: with executemany the thread gives up the GIL for each row. Rows without an id fill it up.
+-- Several rows a statement: with executemany the thread gives up the GIL for each row. Rows of id 0 fill it up.
 WITH new (
     id, task, payload, queue_name, lane, priority, max_attempts, run_after, expires_at, enqueued_at, context,
     state, attempt, version, worker, started_at, finished_at, errors, result, progress, note, crashes
@@ -11,4 +11,4 @@ INSERT INTO job (
 )
 SELECT *
 FROM new
-WHERE id IS NOT NULL
+WHERE id <> 0

@@ -27,3 +27,4 @@ SET queue_name = new.queue_name,
 FROM new
 WHERE job.id = new.id
     AND job.version = new.old_version
+RETURNING job.id
