@@ -45,7 +45,7 @@ def batched_inserts(plan: Plan) -> Figures:
 
 
 def batched_jobs(plan: Plan) -> Figures:
-    """The same rows that greenroom writes, into the same table with its three indexes, a thousand a COMMIT."""
+    """The same rows that greenroom writes, into the same table with its indexes, a thousand a COMMIT."""
     database = sqlite3.connect(f"{plan.directory}/raw.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
@@ -53,21 +53,23 @@ def batched_jobs(plan: Plan) -> Figures:
         database.execute(statement)
     ids, payload = Ids(1), json.dumps([[], PAYLOAD])
 
-    def row() -> tuple[object, ...]:
+    def row() -> dict[str, object]:
         now = int(time() * 1e6)
         job = Job(ids.make(now), "app.send_contact", payload, "default", "greenlet", 0, 3, now, None, now)
-        return to_row(job, now)
+        return {column: value for column, value in zip(columns, to_row(job, now), strict=True) if value is not None}
 
-    marks = ", ".join("?" * len(row()))
+    columns = [name for _, name, *_ in database.execute("PRAGMA table_info(job)")]
+    bound = ", ".join(row())
+    statement = f"INSERT INTO job ({bound}) VALUES ({', '.join('?' * len(row()))})"
 
     def insert(rows: list[tuple[object, ...]]) -> None:
         for start in range(0, len(rows), BATCH):
             database.execute("BEGIN IMMEDIATE")
-            database.executemany(f"INSERT INTO job VALUES ({marks})", rows[start : start + BATCH])
+            database.executemany(statement, rows[start : start + BATCH])
             database.execute("COMMIT")
 
-    count = warm_up(lambda count: insert([row() for _ in range(count)]), plan.seconds)
-    rows = [row() for _ in range(count // BATCH * BATCH or BATCH)]
+    count = warm_up(lambda count: insert([(*row().values(),) for _ in range(count)]), plan.seconds)
+    rows = [(*row().values(),) for _ in range(count // BATCH * BATCH or BATCH)]
     return {"rate": rate_of(lambda _: insert(rows), len(rows))}
 
 

@@ -28,6 +28,6 @@ class Ids:
 
     def make(self, now: int) -> int:
         with self._lock:
-            first = now // 1000 << _TIME_SHIFT | self._slot
-            self._last = first if first > self._last else self._last + 1
-            return self._last
+            first, following = now // 1000 << _TIME_SHIFT | self._slot, self._last + 1
+            self._last = new = max(following, first)
+            return new

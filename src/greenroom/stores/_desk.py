@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from sys import is_finalizing
 from typing import Any, ClassVar, Generic, TypeVar
@@ -33,7 +33,7 @@ BATCH = 1000
 BUDGET = 0.002  # seconds of each loop turn for those who wake and go on
 _TRY_AGAIN = 1.0  # seconds after housekeeping that failed
 _CROWD = 32  # requests: to part fewer costs more than is gained
-_QUICK = 40e-6  # seconds for each of a batch; beyond that it is mostly waiting
+_QUICK = 60e-6  # seconds for each of a batch; beyond that it is mostly waiting
 
 A = TypeVar("A")
 log = logging.getLogger("greenroom.store")
@@ -185,7 +185,7 @@ class Desk:
             except IndexError:
                 return
             request.error = self._closed()
-            self._hand_back(request)
+            self._hand_back([request])
 
     def _closed(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self._name} is closed: nothing can be stored or read any more.")
@@ -214,19 +214,19 @@ class Desk:
         except BaseException as error:  # noqa: BLE001  (whoever asked is told, and raises it)
             for request in batch:
                 request.error = request.error or error
-        for request in batch:
-            self._hand_back(request)
+        self._hand_back(batch)
         if self._served:
             self._doorbell.send()
 
-    def _hand_back(self, request: Request[Any]) -> None:
-        request.is_served = True
-        if request.lock is not None:
-            request.lock.release()
-        elif request.is_urgent:
-            self._served.appendleft(request)
-        else:
-            self._served.append(request)
+    def _hand_back(self, batch: Iterable[Request[Any]]) -> None:
+        for request in batch:
+            request.is_served = True
+            if request.lock is not None:
+                request.lock.release()
+            elif request.is_urgent:
+                self._served.appendleft(request)
+            else:
+                self._served.append(request)
 
     def _look_after(self) -> float | None:
         try:
@@ -237,11 +237,12 @@ class Desk:
 
     def _deliver(self) -> None:
         """Wake those who were served, one after the other, for a while; then let the loop turn once."""
-        ends = self._clock.monotonic() + BUDGET
-        while self._served:
-            greenlet = self._served.popleft().greenlet
+        served, time = self._served, self._clock.monotonic
+        ends = time() + BUDGET
+        while served:
+            greenlet = served.popleft().greenlet
             if greenlet is not None:
                 greenlet.switch()
-                if self._clock.monotonic() > ends and self._served:
+                if time() > ends and served:
                     self._next_turn.start(self._deliver, update=False)
                     return

@@ -8,7 +8,7 @@ import os
 import socket
 import sqlite3
 from collections.abc import Callable, Sequence
-from itertools import compress
+from itertools import compress, starmap
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,17 +35,18 @@ from greenroom.stores._requests import (
 )
 from greenroom.stores._rows import (
     INSERT,
+    INSERT_FRESH,
     LARGEST_PIECE,
     NOTHING_NEW,
     SWAP,
     WRITE,
+    Form,
     Row,
+    as_finish,
     bound,
-    is_finish,
     pieces,
     sort_new,
     sql,
-    to_finish,
     to_job,
     to_swap,
 )
@@ -280,20 +281,22 @@ class Ledger:
         self._renewed_at = self._timer.monotonic()
 
     def _new_jobs(self, requests: list[Add]) -> list[Job]:
-        jobs: list[Job] = []
+        jobs = [job for request in requests for job in request.jobs]
+        if {job.worker for job in jobs} <= {None, self.worker}:
+            return jobs
         for request in requests:
-            request.answer = None
-            for job in request.jobs:
-                if job.worker is not None and job.worker != self.worker and job.status is Status.RUNNING:
-                    # Made while we lost the lease, and stored after: nobody would know it for lost, or for running.
-                    request.error = LeaseLost(
-                        f"job {job.id} was claimed by worker {job.worker}, and this is worker {self.worker}. "
-                        "Claim it anew."
-                    )
-                    break
-            else:
-                jobs += request.jobs
-        return jobs
+            request.error = self._not_ours(request.jobs)
+        return [job for request in requests if request.error is None for job in request.jobs]
+
+    def _not_ours(self, jobs: Sequence[Job]) -> LeaseLost | None:
+        for job in jobs:
+            if job.worker is not None and job.worker != self.worker and job.status is Status.RUNNING:
+                # Made while we lost the lease, and stored after: nobody would know it for lost, or for running.
+                return LeaseLost(
+                    f"job {job.id} was claimed by worker {job.worker}, and this is worker {self.worker}. "
+                    "Claim it anew."
+                )
+        return None
 
     def _write_at_once(self, fresh: dict[Row, list[Row]], requests: list[Swap]) -> bool:
         """Write new jobs of one kind, and successes, by one statement that is its own transaction, fence included.
@@ -303,31 +306,32 @@ class Ledger:
         the hub, which is busy as long as jobs come in.
         """
         changes = [change for request in requests for change in request.changes]
-        finishes = [to_finish(old, new) for old, new in changes if is_finish(old, new)]
+        finishes = [row for row in starmap(as_finish, changes) if row is not None]
         ((shared, rows),) = fresh.items() or ((NOTHING_NEW, []),)
-        rows = rows + finishes
-        if len(finishes) < len(changes) or not 0 < len(rows) <= LARGEST_PIECE:
+        if len(finishes) < len(changes) or not 0 < len(rows) + len(finishes) <= LARGEST_PIECE:
             return False
+        form = INSERT_FRESH
+        if finishes:
+            form, rows = WRITE, [*((*row, -1) for row in rows), *finishes]
         with self._keeper.alone() as connection:
-            is_written = self._write(connection, rows, shared)
+            is_written = self._write(connection, form, rows, shared)
         if is_written:
             for request in requests:
                 request.answer = [True] * len(request.changes)
         return is_written
 
-    def _write(self, connection: sqlite3.Connection, piece: list[Row], shared: Row = NOTHING_NEW) -> bool:
+    def _write(self, connection: sqlite3.Connection, form: Form, piece: list[Row], shared: Row) -> bool:
         """Write all of the rows or none; say which."""
-        if len({row[0] for row in piece}) < len(piece):
-            return False
+        if form is WRITE and len({row[0] for row in piece}) < len(piece):
+            return False  # of two that have one id, the second would be taken for the success of the first
         before = connection.total_changes  # the rowcount of what begins with WITH is -1
-        connection.execute(*bound(WRITE, piece, (*shared, self.worker)))
+        connection.execute(*bound(form, piece, (*shared, self.worker)))
         return connection.total_changes - before == len(piece)
 
     def _insert(self, connection: sqlite3.Connection, fresh: dict[Row, list[Row]], others: list[Row]) -> None:
         for shared, rows in fresh.items():
             for piece in pieces(rows):
-                if not self._write(connection, piece, shared):
-                    raise sqlite3.IntegrityError("there is one of its id")
+                connection.execute(*bound(INSERT_FRESH, piece, (*shared, self.worker)))
         for piece in pieces(others):
             connection.execute(*bound(INSERT, piece))
 
@@ -337,8 +341,9 @@ class Ledger:
             request.answer = []
         for group in without_twins(requests):
             done: set[int] = set()
-            for piece in pieces([to_finish(old, new) for _, old, new in group if is_finish(old, new)]):
-                if self._write(connection, piece):
+            finishes = [as_finish(old, new) for _, old, new in group]
+            for piece in pieces([row for row in finishes if row is not None]):
+                if self._write(connection, WRITE, piece, NOTHING_NEW):
                     done.update(row[0] for row in piece)
             for piece in pieces([to_swap(old, new, now) for _, old, new in group if new.id not in done]):
                 done.update(job_id for (job_id,) in connection.execute(*bound(SWAP, piece)))

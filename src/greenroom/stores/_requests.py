@@ -29,6 +29,7 @@ class Add(Request[None]):
     """New jobs to write."""
 
     needs_room = True
+    answer = None
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs

@@ -15,7 +15,7 @@ from greenroom.outcome import TaskError
 from greenroom.stores._fault import Unreadable
 
 SUSPECT, READY, SCHEDULED, RUNNING = -1, 0, 1, 2
-_READY = Status.READY
+_READY, _SUCCESSFUL = Status.READY, Status.SUCCESSFUL
 STATES = {
     Status.RUNNING: RUNNING,
     Status.SUCCESSFUL: 3,
@@ -35,7 +35,6 @@ _SIZES = (1, 2, 4, *range(8, 128, 8), *range(128, 256, 32), 256, 384, 512, 1024)
 LARGEST_PIECE = _SIZES[-1]
 
 NOTHING_NEW: Row = ("", "", "", 0, 0, 0, 0, 0, 0, 0)  # what new jobs share, if there are none
-_UNTOUCHED = [None, (), None, None, None, 0]  # from finished_at on: what a job holds that has never been run
 
 
 def state_of(job: Job, now: int) -> int:
@@ -60,18 +59,18 @@ def sort_new(jobs: Iterable[Job], now: int) -> tuple[dict[Row, list[Row]], list[
     others: list[Row] = []
     last: Row = ()
     rows: list[Row] = []
-    job: Any
     for job in jobs:
         # Taken apart at one go: field by field takes twice as long.
-        id_, task, payload, queue, lane, priority, most, due, expires, enqueued, context, *moving = job
-        status, attempt, version, worker, started, *rest = moving
-        if version <= 1 and attempt == version and expires is None and rest == _UNTOUCHED:
+        id_, task, payload, queue, lane, priority, most, due, expires, enqueued, context = job[:11]
+        status, attempt, version, worker, started, finished, errors, result, progress, note, crashes = job[11:]
+        is_untouched = finished is None and not errors and result is None and progress is None and note is None
+        if is_untouched and version <= 1 and attempt == version and expires is None and not crashes:
             state = READY if status is _READY and due <= now else state_of(job, now)
             shared = (task, queue, lane, priority, most, state, attempt, version, worker, started is not None)
             if shared != last:  # most are of one kind: to compare takes less than to look up
                 last, rows = shared, fresh.setdefault(shared, [])
             # To bind None takes five times as long as anything else.
-            rows.append((id_, -1, payload, due, enqueued, context or "", started or 0))
+            rows.append((id_, payload, due, enqueued, context or "", started or 0))
         else:
             others.append(to_row(job, now))
     return fresh, others
@@ -81,26 +80,25 @@ def to_swap(old: Job, new: Job, now: int) -> Row:
     return (new.id, old.version, *new[3:9], state_of(new, now), *_moving(new))
 
 
-def is_finish(old: Job, new: Job) -> bool:
-    """Whether all that `new` changes is what success changes."""
-    return (
-        new.status is Status.SUCCESSFUL
-        and new.version == old.version + 1
-        and new.worker is None
-        and new.finished_at is not None
-        and new.result is not None
-        and new[3:10] == old[3:10]
-        and new.attempt == old.attempt
-        and new.started_at == old.started_at
-        and new.errors is old.errors
-        and new.note is old.note
-        and new.crashes == old.crashes
-    )
-
-
-def to_finish(old: Job, new: Job) -> Row:
-    progress = json.dumps(new.progress) if new.progress else ""
-    return (new.id, old.version, new.result, new.finished_at, 0, progress, 0)
+def as_finish(old: Job, new: Job) -> Row | None:
+    """The row of a job that has succeeded, if all that changes is what success changes."""
+    status, attempt, version, worker, started, finished, errors, result, progress, note, crashes = new[11:]
+    if (
+        status is _SUCCESSFUL
+        and worker is None
+        and finished is not None
+        and result is not None
+        and version == old.version + 1
+        and new[:11] == old[:11]
+        and attempt == old.attempt
+        and started == old.started_at
+        and errors is old.errors
+        and note is old.note
+        and crashes == old.crashes
+    ):
+        stored_progress = "" if progress is None else json.dumps(progress)
+        return (new.id, result, finished, 0, stored_progress, 0, old.version)
+    return None
 
 
 def _moving(job: Job) -> Row:
@@ -144,6 +142,7 @@ def marks(columns: int) -> str:
 
 
 INSERT = ("insert", marks(22))
+INSERT_FRESH = ("insert_fresh", marks(6))
 WRITE = ("write", marks(7))
 SWAP = ("swap", marks(19))
 

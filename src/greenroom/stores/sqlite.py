@@ -208,7 +208,8 @@ class SqliteStore:
         self._heard = heard
 
     def add(self, jobs: Sequence[Job]) -> None:
-        self._write(Add(jobs))
+        self._open_ledger()
+        self._writer.ask(Add(jobs))
 
     def claim(self, claim: Claim) -> Claimed:
         ledger = self._open_ledger()

@@ -1,10 +1,8 @@
--- What insert.sql and swap.sql do, for jobs as nearly all are: new ones of one kind, and those that have succeeded. What
--- the new ones share is bound once, behind the rows: to bind it with each row takes as long again as all the rest.
---
--- All of it or nothing: each job must be as it was at `old_version`, and those of -1 must not be there. It is fenced by
--- itself too, so that it can be a whole transaction. Of a success, `payload` is the result, `run_after` when it finished
--- and `context` its progress. Empty is none; rows of id 0 fill it up.
-WITH given (id, old_version, payload, run_after, enqueued_at, context, started_at) AS (
+-- What insert_fresh.sql and swap.sql do, for jobs that are new and those that have succeeded, together. All of it or
+-- nothing: each must be as it was at `old_version`, and those of -1 must not be there. Of a success, `payload` is the
+-- result, `run_after` when it finished and `context` its progress. It is fenced too, so that it can be a whole
+-- transaction. Empty is none; rows of id 0 fill it up.
+WITH given (id, payload, run_after, enqueued_at, context, started_at, old_version) AS (
     VALUES {rows}
 )
 INSERT INTO job (
