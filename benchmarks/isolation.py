@@ -82,7 +82,7 @@ def _row(contender: str, load: str, against: str, bar: Bar) -> Row:
 JUDGED = Case(
     name="isolation",
     prepare="isolation:prepare",
-    rounds=2,
+    rounds=3,
     note=client.described,
     sides=_sides(
         {
@@ -91,7 +91,7 @@ JUDGED = Case(
             CPU[1]: (WORKER, ROOM),
             CPU[2]: (WORKER, ROOM),
         },
-        share="1.6",
+        share="2.4",
     ),
     rows=(
         *(_row(ROOM, load, IDLE, at_most(5, 2)) for load in CPU),

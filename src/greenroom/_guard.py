@@ -23,7 +23,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dis import opmap
 from types import FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -34,7 +33,7 @@ from gevent import get_hub, getcurrent, monkey, spawn
 from greenroom._admission import LATE, Admission
 from greenroom._alarm import Alarm, Handler, NoAlarm
 from greenroom._deadman import DeadMan
-from greenroom._piece import Piece, find_piece
+from greenroom._piece import Piece, find_boundary, find_piece
 from greenroom._pulse import Pulse
 from greenroom._transactions import Transactions
 from greenroom.lanes import IdleLane, Lane
@@ -44,6 +43,7 @@ from greenroom.monitor import Blocker, Monitor, Preemption
 log = logging.getLogger("greenroom")
 
 QUANTUM = 0.001  # seconds
+_CALM, _CALMEST = 2, 6  # quanta from one look to the next while nothing is seen to hold the hub: a ring costs 30 us
 _RETRY = 0.0002  # seconds until the next look, where it was not safe
 _LOOKS = 10  # at so many calls in a row: code without loops, or C code that looks for signals again and again
 _AT_WORST = 0.25  # seconds until it rings again if it could not be answered: longer than SQLite's longest sleep
@@ -89,7 +89,9 @@ class Guard:
         self._is_looking = False
         self._is_at_call = False
         self._looks = 0
-        self._next_ring = 0.0
+        self._next_ring = 0.0  # in how many seconds
+        self._rings_at = 0.0
+        self._calm = _CALM
         self._runner: Any = None  # who ran when the alarm rang last, in which turn of the loop and since when
         self._turn = 0
         self._since = 0.0
@@ -185,6 +187,7 @@ class Guard:
         # The alarm is off. What runs when the loop next turns arms it again.
         self._is_armed = self._is_quick = False
         self._runner = self._frame = None
+        self._rings_at = 0.0
 
     def _forked(self) -> None:
         """This is a forked child."""
@@ -201,20 +204,28 @@ class Guard:
                 return
         if not self._is_armed and self._alarm is not None:
             self._is_armed = True
-            self._is_quick = any(lane.running for room in self._rooms for lane in room.lanes.values())
-            self._alarm.set(self._period, _AT_WORST)
+            self._is_quick = self._any_runs()
+            self._wind(self._period)
         if self._dead_man is not None and self._pulse is not None:
             self._dead_man.wind(self._pulse.began)
 
     def _quicken(self) -> None:
-        if not self._is_quick and self._alarm is not None:
+        if not self._is_quick:
             self._is_armed = self._is_quick = True
-            self._alarm.set(self._quantum, _AT_WORST)
+            self._wind(self._period)
+
+    def _any_runs(self) -> bool:
+        return any(lane.running for room in self._rooms for lane in room.lanes.values())
 
     @property
     def _period(self) -> float:
-        """Seconds from one ring of the alarm to the next."""
-        return self._quantum if self._is_quick else _SLOW
+        """Seconds from one ring of the alarm to the next, while nothing holds the hub."""
+        return min(self._quantum * self._calm, _SLOW) if self._is_quick else _SLOW
+
+    def _wind(self, seconds: float) -> None:
+        if self._alarm is not None:
+            self._alarm.set(seconds, _AT_WORST)
+            self._rings_at = time.perf_counter() + seconds
 
     def _is_late(self) -> bool:
         return self._last_turn > LATE
@@ -248,8 +259,10 @@ class Guard:
             # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
             # sleep short, and its five seconds were over in a tenth of one.
             if self._next_ring:
-                with suppress(RecursionError):  # it rings again all the same, though not so soon
-                    self._alarm.set(self._next_ring, _AT_WORST)
+                try:  # noqa: SIM105  (it takes less long, and this is done a thousand times a second)
+                    self._wind(self._next_ring)
+                except RecursionError:  # it rings again all the same, though not so soon
+                    pass
         if self._is_at_call:
             self._is_at_call = False
             echo = self._alarm.echo()  # noqa: F841  (it rings when this function has returned)
@@ -263,7 +276,7 @@ class Guard:
         if pulse is None or frame is None:
             return None
         if me is self._hub and pulse.is_waiting:
-            self._rest()
+            self._look_at_wait(pulse)
             return None
         now = time.perf_counter()
         if now - pulse.began >= self.monitor.threshold:
@@ -272,34 +285,59 @@ class Guard:
                 self._dead_man.watch(now - pulse.began)
         if me is self._hub:
             return None
-        if not self._is_quick:
-            self._is_quick, self._next_ring = True, self._quantum
+        self._is_quick = True
         if me is not self._runner or pulse.turns != self._turn:
-            self._runner, self._turn, self._since, self._frame = me, pulse.turns, now, None
-            self._is_resumed = False
-        elif self.why_off is None and now - self._since >= self._quantum * 0.9:
-            return self._consider(frame)
+            self._runner, self._turn, self._is_resumed = me, pulse.turns, False
+            self._note(frame, now)
+        elif self.why_off is None:
+            left = self._quantum * 0.9 - (now - self._since)
+            if left <= 0:
+                return self._consider(frame, now)
+            if self._is_resumed or self._frame is not None:
+                self._next_ring = max(left, _RETRY)
         return None
 
-    def _consider(self, frame: FrameType) -> Piece | None:
+    def _look_at_wait(self, pulse: Pulse) -> None:
+        # The ring itself makes the loop turn once. To rest and begin again takes twice as long as to look again.
+        has_turned = pulse.turns - self._turn > 1
+        self._runner, self._turn = None, pulse.turns
+        if has_turned:
+            self._is_quick = self._any_runs()
+            self._be_calm()
+        else:
+            self._rest()
+
+    def _be_calm(self) -> None:
+        self._calm = min(self._calm + 1, _CALMEST)
+        self._next_ring = self._period
+
+    def _note(self, frame: FrameType, now: float) -> None:
+        """Note what runs now: if it still does in a quantum, it holds the hub."""
+        self._since, self._frame, self._next_ring = now, find_boundary(frame), self._quantum
+        if self._frame is None:
+            self._be_calm()
+
+    def _consider(self, frame: FrameType, now: float) -> Piece | None:
         """Put it aside, if it is one piece of work that has held the hub for a quantum and not many short ones."""
+        if not self._is_resumed and (self._frame is None or find_boundary(frame) is not self._frame):
+            self._note(frame, now)  # what it is, and whether it is safe, is asked only when there is reason to
+            return None
+        piece = find_piece(frame)
+        if not piece.is_preemptible:
+            return None
+        self._calm = _CALM
         if not _is_safe(frame):
             self._looks += 1
             self._is_at_call = self._looks % _LOOKS != 0
             self._next_ring = _RETRY
             return None
-        piece = find_piece(frame)
-        if not piece.is_preemptible:
-            return None
         if not (piece.is_clean and self._may_switch()):
             self._next_ring = _RETRY
-        elif self._is_resumed or self._frame is piece.frame:
-            self._runner = self._frame = None
-            self._looks = 0
-            return piece
-        else:
-            self._frame = piece.frame
-        return None
+            return None
+        self._runner = self._frame = None
+        self._looks = 0
+        self._next_ring = self._quantum
+        return piece
 
     def _may_switch(self) -> bool:
         return (
@@ -312,8 +350,9 @@ class Guard:
     def _resuming(self, greenlet: Any) -> None:
         if self._pulse is not None:
             self._runner, self._turn, self._since = greenlet, self._pulse.turns, time.perf_counter()
-            self._is_resumed = True
-            self._quicken()
+            self._is_armed = self._is_quick = self._is_resumed = True
+            if not 0 < self._rings_at - self._since < 1.5 * self._quantum:
+                self._wind(self._quantum)
 
     def _note_collection(self, phase: str, _info: object) -> None:
         self._collects_garbage = phase == "start"

@@ -43,6 +43,14 @@ def boundary(function: Callable[..., Any], make: Callable[[FrameType], Piece]) -
     _boundaries[id(function.__code__)] = make
 
 
+def find_boundary(top: FrameType) -> FrameType | None:
+    """The frame of the boundary under `top`, by which one piece of work is told from another."""
+    frame: FrameType | None = top
+    while frame is not None and id(frame.f_code) not in _boundaries:
+        frame = frame.f_back
+    return frame
+
+
 def find_piece(top: FrameType) -> Piece:
     """What work the stack under `top` belongs to."""
     is_clean = True
