@@ -14,8 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
-AT_A_TIME = (os.cpu_count() or 1) + 1  # the tests wait for processes nearly as much as they compute
-FOLDERS = (["tests/faults"], ["tests/guard", "tests/torture", "tests/bench"], ["tests/stores", "tests/lanes"])
+AT_A_TIME = (os.cpu_count() or 1) + 2  # the tests wait for processes nearly as much as they compute
+# The soak is minutes of light work: beside all the others.
+FOLDERS = (
+    ["tests/faults/test_soak.py"],
+    ["tests/faults", "--ignore=tests/faults/test_soak.py"],
+    ["tests/guard", "tests/torture", "tests/bench"],
+    ["tests/stores", "tests/lanes"],
+)
 QUICK = ["-m", "(not slow and not integration) or each_python"]
 STEPS_OF_THE_OTHERS = "2000"  # of the stores' state machine
 NO_TESTS = 5  # pytest's exit status if nothing was left to run
@@ -54,8 +60,8 @@ def shares_of(arguments, pythons):
     first, *others = pythons
     if arguments:
         return [Share(python, arguments) for python in pythons]
-    apart = [folder for folders in FOLDERS for folder in folders]
-    rest = ["tests", *(f"--ignore={folder}" for folder in apart)]
+    apart = {path for share in FOLDERS for path in share if path.startswith("tests")}
+    rest = ["tests", *(f"--ignore={path}" for path in sorted(apart))]
     return [
         *(Share(first, folders) for folders in FOLDERS),
         Share(first, rest),

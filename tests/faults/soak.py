@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from statistics import median
 from tests.faults.served import free_port
 
 RATE = 200  # requests, and jobs, a second
+CLIENTS = 4
 WARM_UP = 0.3  # of the whole: until as much is pruned as is added
 GROWTH = 0.05
 WAL_LIMIT = 64 << 20
@@ -119,38 +121,49 @@ def _census(connection: http.client.HTTPConnection) -> dict[str, int]:
 
 
 def _ask(found: Soak, port: int, pid: int, database: Path) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     began = time.monotonic()
-    looked = -1.0
-    with closing(connection):
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        clients = [pool.submit(_keep_asking, port, began + found.seconds, number) for number in range(CLIENTS)]
         while (now := time.monotonic() - began) < found.seconds:
-            behind = now * RATE - found.requests
-            if behind < 1:
-                time.sleep((1 - behind) / RATE)
-                continue
-            _ask_once(found, connection)
-            if now - looked >= max(1.0, found.seconds / 200):
-                looked = now
-                found.memory.append((now, _memory(pid)))
-                found.wal = max(found.wal, _size(Path(f"{database}-wal")))
+            found.memory.append((now, _memory(pid)))
+            found.wal = max(found.wal, _size(Path(f"{database}-wal")))
             if not found.before and now > found.seconds * WARM_UP:
                 found.before = _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
-        found.cpu = _cpu(pid) / found.seconds
-        found.after = _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
+            time.sleep(max(1.0, found.seconds / 200))
+        for client in clients:
+            asked, failed, late = client.result()
+            found.requests += asked
+            found.failed += failed
+            found.late = max(found.late, late)
+    found.cpu = _cpu(pid) / found.seconds
+    found.after = _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
 
 
-def _ask_once(found: Soak, connection: http.client.HTTPConnection) -> None:
+def _keep_asking(port: int, ends: float, number: int) -> tuple[int, int, float]:
+    """How many requests were made, how many failed, and how long the slowest took."""
+    asked, failed, late = 0, 0, 0.0
     began = time.monotonic()
-    found.requests += 1
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        while (now := time.monotonic()) < ends:
+            behind = (now - began) * RATE / CLIENTS - asked
+            if behind < 1:
+                time.sleep((1 - behind) * CLIENTS / RATE)
+                continue
+            asked += 1
+            failed += not _is_answered(connection, asked * CLIENTS + number)
+            late = max(late, time.monotonic() - now)
+    return asked, failed, late
+
+
+def _is_answered(connection: http.client.HTTPConnection, number: int) -> bool:
     try:
-        connection.request("GET", f"/?{found.requests}")
+        connection.request("GET", f"/?{number}")
         answer = connection.getresponse()
         answer.read()
-        found.failed += answer.status != 200
     except (OSError, http.client.HTTPException):
         connection.close()
-        found.failed += 1
-    found.late = max(found.late, time.monotonic() - began)
+        return False
+    return answer.status == 200
 
 
 def _memory(pid: int) -> int:

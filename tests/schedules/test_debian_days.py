@@ -9,6 +9,7 @@ from zones import DAYS, EXPRESSIONS
 from greenroom import cron
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timezone", DAYS)
 def test_slots_are_those_of_debians_cron(timezone):
     for day in DAYS[timezone]:

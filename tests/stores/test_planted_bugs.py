@@ -54,6 +54,7 @@ def test_without_a_planted_bug_it_passes(plant, tmp_path):
     store_machine(on_new_files_in(tmp_path), steps=500)().runTest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "old", "new"),
     [

@@ -2,9 +2,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 
 
+@pytest.mark.slow
 def test_it_does_the_same_in_a_process_that_is_not_patched():
     command = [sys.executable, "-m", "pytest", "--noconftest", str(HERE / "test_sqlite.py")]
     options = ["-q", "-x", "-p", "no:cacheprovider", "-k", "TestSqliteStore or ThreadThatHolds"]
