@@ -118,7 +118,9 @@ class Hearing(Workers):
     def test_what_a_worker_takes_on_itself_is_not_told_of(self, store: Store, ear: Ear, clock: ManualClock) -> None:
         store.add([job := a_job().claimed(store.worker, clock.now())])
         store.swap(job, job.after(Succeeded(1), clock.now()))
-        assert ear.until(lambda news: news.changed != frozenset()).due is None
+        news = ear.until(lambda news: news.changed != frozenset())
+        # On a machine so busy that it is in doubt meanwhile, it is told that anything may have changed.
+        assert news.due is None or news.changed is None
 
     def test_a_worker_does_not_hear_of_itself(self, store: Store, make_store: MakeStore, clock: ManualClock) -> None:
         with closing(make_store()) as speaker, closing(make_store()) as other:
