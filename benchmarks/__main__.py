@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from compileall import compile_dir
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,8 +25,10 @@ QUICK = Plan(seconds=0.2, scale=0.02)
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
-    if find_spec("greenroom") is None:
+    found = find_spec("greenroom")
+    if found is None or not found.submodule_search_locations:
         sys.exit('greenroom is not installed, so there is nothing to measure: pip install -e ".[bench]"')
+    compile_dir(found.submodule_search_locations[0], quiet=1)  # as pip does when it installs a peer
     chosen = [case for case in CASES if not options.case or case.is_meant(options.case)]
     heading = "; ".join([described(), *(case.note() for case in chosen if case.note)])  # before the load of our own
     plan, runs = (QUICK, options.runs or 1) if options.quick else (THOROUGH, options.runs)

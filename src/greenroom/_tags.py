@@ -6,6 +6,7 @@ Here are the tags of single values, and the refusals of those that can have none
 from __future__ import annotations
 
 import reprlib
+import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import is_dataclass
@@ -17,7 +18,6 @@ from math import isfinite
 from types import NoneType
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 TAG = "$t"
 _TOO_LONG = 10**4_300  # Python's own limit for reading an int from text
@@ -115,14 +115,19 @@ def _pack_clock(tag: str, value: datetime | time) -> object:
     if not value.fold and (zone is None or zone is UTC or _says_it_all(zone)):
         return tagged(tag, value.isoformat())
     stored: object = None
-    if type(zone) is ZoneInfo and zone.key:
-        stored = pack_text(zone.key)
+    if key := _key_of(zone):
+        stored = pack_text(key)
     elif type(zone) is timezone:
         stored = [zone.utcoffset(None) // _MICROSECOND, pack_text(zone.tzname(None))]
     elif zone is not None:
         reason = f"its time zone is {shown(zone)}, which has no key to be found by again"
         raise Refused(value, reason, "Convert it with .astimezone() to UTC or to a zoneinfo.ZoneInfo")
     return tagged(tag, [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, stored])
+
+
+def _key_of(zone: Any) -> str | None:
+    zoneinfo = sys.modules.get("zoneinfo")  # if nobody has loaded it, this is none of its zones
+    return zone.key if zoneinfo is not None and type(zone) is zoneinfo.ZoneInfo else None
 
 
 def _says_it_all(zone: object) -> bool:
@@ -139,6 +144,8 @@ def _build_clock(cls: type[datetime | time], stored: str | list[Any]) -> object:
         return cls.fromisoformat(stored)
     text, fold, zone = stored
     if isinstance(zone, str):
+        from zoneinfo import ZoneInfo  # here, for it takes 300 KB: for those who use it
+
         zone = ZoneInfo(zone)
     elif zone is not None:
         offset, name = zone

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from greenroom._ids import id_at
-from greenroom._native import start_thread
+from greenroom._native import be_idle, start_thread
 from greenroom.clock import SECOND, Clock, SystemClock
 from greenroom.errors import InvalidOption, StoreCorrupt, StoreGone, StoreUnavailable
 from greenroom.job import Job, Status
@@ -305,7 +305,8 @@ class SqliteStore:
             raise fault_of(error, self._path) from error
 
     def _check_whole(self, ledger: Ledger) -> None:
-        """On a thread of its own, for it takes 3 ms for each megabyte."""
+        """On a thread of its own, for it takes 3 ms for each megabyte; and only when nobody else has work to do."""
+        be_idle()
         try:
             with closing(connect(self._path, durability=self._durability, read_only=True)) as connection:
                 check(connection, self._path)
