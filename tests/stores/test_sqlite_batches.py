@@ -7,7 +7,7 @@ from greenroom import _native
 from greenroom._native import allocate_lock
 from greenroom.clock import ManualClock
 from greenroom.errors import LeaseLost, StoreError
-from greenroom.job import Status
+from greenroom.job import Progress, Status
 from greenroom.outcome import Cancelled, Released, Succeeded
 from greenroom.stores import SqliteStore
 from greenroom.stores._requests import Call
@@ -85,6 +85,72 @@ def test_a_batch_of_new_jobs_alone_is_one_statement(store, said):
     assert store.find(limit=200).jobs == jobs[::-1]
 
 
+def begun(store, number=3):
+    """Jobs that run, and what they become."""
+    jobs = [a_job().claimed(store.worker, NOON) for _ in range(number)]
+    store.add(jobs)
+    return [(job, job.after(Succeeded("null"), NOON + 1)) for job in jobs]
+
+
+def test_new_jobs_and_successes_are_one_statement(store, said):
+    changes, jobs = begun(store), [a_job() for _ in range(3)]
+    said.clear()
+    answers = in_one_batch(store, *[(store.add, [job]) for job in jobs], (store.swap_all, changes))
+    assert answers[-1] == [True, True, True]
+    assert len(said) == 1
+    assert store.find(limit=200).jobs == [*jobs[::-1], *(new for _, new in changes[::-1])]
+
+
+def test_progress_that_was_made_is_kept_with_a_success(store):
+    (job, _), _, _ = begun(store)
+    job = store.get(job.id)
+    done = job._replace(progress=Progress(1, 2, "half"), context=job.context).after(Succeeded("null"), NOON + 1)
+    assert store.swap(job, done)
+    assert store.get(job.id) == done
+
+
+def test_beside_a_success_that_comes_too_late_all_others_are_stored(store):
+    changes, job = begun(store), a_job()
+    late, _ = changes[1]
+    store.swap(late, late.after(Cancelled("no"), NOON))
+    answers = in_one_batch(store, (store.add, [job]), (store.swap_all, changes))
+    assert answers == [None, [True, False, True]]
+    assert store.get(job.id) == job
+    assert [store.get(old.id).status for old, _ in changes] == ["SUCCESSFUL", "CANCELLED", "SUCCESSFUL"]
+
+
+def test_beside_a_success_an_id_is_still_used_once(store):
+    changes, taken = begun(store), a_job()
+    store.add([taken])
+    answers = in_one_batch(store, (store.add, [taken._replace(payload="2")]), (store.swap_all, changes))
+    assert str(answers[0]).startswith(f"job {taken.id} cannot be stored: ")
+    assert "An id is used once" in str(answers[0])
+    assert answers[1] == [True, True, True]
+    assert store.get(taken.id) == taken
+
+
+def test_beside_a_success_two_new_jobs_of_one_id_are_none_of_it(store):
+    changes, job = begun(store), a_job()
+    answers = in_one_batch(store, (store.add, [job]), (store.add, [job]), (store.swap_all, changes))
+    assert answers[0] is None
+    assert "An id is used once" in str(answers[1])
+    assert answers[2] == [True, True, True]
+    assert store.get(job.id) == job
+
+
+def test_of_two_successes_of_one_job_the_first_wins(store):
+    ((job, done), *_) = begun(store)
+    other = job.after(Succeeded("2"), NOON + 2)
+    assert in_one_batch(store, (store.swap, job, done), (store.swap, job, other)) == [True, False]
+    assert store.get(job.id) == done
+
+
+def test_a_success_of_a_job_that_is_not_there_makes_none(store):
+    job = a_job().claimed(store.worker, NOON)
+    assert not store.swap(job, job.after(Succeeded("null"), NOON))
+    assert store.get(job.id) is None
+
+
 def test_a_crowd_is_served_half_at_a_time(store, said):
     jobs = [a_job() for _ in range(100)]
     in_one_batch(store, *[(store.add, [job]) for job in jobs])
@@ -127,6 +193,7 @@ def test_a_swap_sees_what_the_one_before_it_did(store):
         pytest.param({"payload": object()}, "cannot be stored", id="no text at all"),
         pytest.param({"progress": (object(),)}, "cannot be stored", id="no JSON"),
         pytest.param({"task": None}, "cannot be stored", id="nothing"),
+        pytest.param({"id": 0}, "cannot be stored: an id is a number above 0", id="no id"),
     ],
 )
 def test_what_cannot_be_stored_harms_no_other(store, changes, reason):

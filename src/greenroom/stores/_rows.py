@@ -63,6 +63,8 @@ def sort_new(jobs: Iterable[Job], now: int) -> tuple[dict[Row, list[Row]], list[
         # Taken apart at one go: field by field takes twice as long.
         id_, task, payload, queue, lane, priority, most, due, expires, enqueued, context = job[:11]
         status, attempt, version, worker, started, finished, errors, result, progress, note, crashes = job[11:]
+        if id_ <= 0:  # by such an id the rows are known that fill up a statement
+            raise ValueError("an id is a number above 0")
         is_untouched = finished is None and not errors and result is None and progress is None and note is None
         if is_untouched and version <= 1 and attempt == version and expires is None and not crashes:
             state = READY if status is _READY and due <= now else state_of(job, now)
