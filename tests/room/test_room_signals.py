@@ -18,11 +18,15 @@ from greenroom import (
 ALL = [task_enqueued, task_started, task_retried, task_finished]
 
 
-@pytest.fixture
-def room(room):
-    """At rest: what a look at the store claims may begin before its enqueuer is woken, as in another process."""
+def at_rest(room):
+    """What a look at the store claims may begin before its enqueuer is woken, as in another process: not here."""
     until(lambda: not any(side.runner.has_backlog() for side in room._backstage.sides))
     return room
+
+
+@pytest.fixture
+def room(room):
+    return at_rest(room)
 
 
 def test_a_job_that_succeeds(room, declare, heard):
@@ -150,7 +154,7 @@ class TestAReceiverThatRaises:
 
     @pytest.fixture
     def room(self, make_room):
-        return make_room(lanes={"greenlet": 1})
+        return at_rest(make_room(lanes={"greenlet": 1}))
 
     def test_harms_nothing(self, room, declare):
         task = declare(room, succeed_at, backoff=constant(0))
