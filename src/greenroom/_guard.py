@@ -210,7 +210,7 @@ class Guard:
             self._dead_man.wind(self._pulse.began)
 
     def _quicken(self) -> None:
-        if not self._is_quick:
+        if not self._is_quick and self._alarm is not None:
             self._is_armed = self._is_quick = True
             self._wind(self._period)
 
@@ -350,9 +350,11 @@ class Guard:
     def _resuming(self, greenlet: Any) -> None:
         if self._pulse is not None:
             self._runner, self._turn, self._since = greenlet, self._pulse.turns, time.perf_counter()
-            self._is_armed = self._is_quick = self._is_resumed = True
-            if not 0 < self._rings_at - self._since < 1.5 * self._quantum:
-                self._wind(self._quantum)
+            self._is_resumed = True
+            if self._alarm is not None:
+                self._is_armed = self._is_quick = True
+                if not 0 < self._rings_at - self._since < 1.5 * self._quantum:  # it rings late, or not at all
+                    self._wind(self._quantum)
 
     def _note_collection(self, phase: str, _info: object) -> None:
         self._collects_garbage = phase == "start"
