@@ -121,6 +121,9 @@ def _census(connection: http.client.HTTPConnection) -> dict[str, int]:
 
 
 def _ask(found: Soak, port: int, pid: int, database: Path) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        connection.request("GET", "/crowd")
+        assert connection.getresponse().status == 200
     began = time.monotonic()
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(_keep_asking, port, began + found.seconds, number) for number in range(CLIENTS)]

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import greenlet
 from greenroom import Greenroom
 
 # Kept for a short while, so that within minutes as much is pruned as is added.
-room = Greenroom(f"sqlite:///{os.environ['SOAK_DATABASE']}", retention=timedelta(seconds=20))
+SLOTS = {"greenlet": 8, "thread": 2}
+room = Greenroom(f"sqlite:///{os.environ['SOAK_DATABASE']}", retention=timedelta(seconds=20), lanes=SLOTS)
 
 
 @room.task
@@ -24,15 +26,35 @@ def work_in_a_thread(number):
     return number
 
 
+@room.task
+def rest(seconds):
+    time.sleep(seconds)
+
+
+@room.task(lane="thread")
+def rest_in_a_thread(seconds):
+    time.sleep(seconds)
+
+
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/census":
         body = json.dumps(census())
+    elif environ["PATH_INFO"] == "/crowd":
+        body = crowd()
     else:
         number = int(environ["QUERY_STRING"])
         (work if number % 10 else work_in_a_thread).enqueue(number)
         body = "ok"
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body.encode()]
+
+
+def crowd():
+    """Use all slots at once, so that all their greenlets and threads are there: how many are needed varies."""
+    tasks = {"greenlet": rest, "thread": rest_in_a_thread}
+    for result in [tasks[lane].enqueue(0.5) for lane, slots in SLOTS.items() for _ in range(slots)]:
+        result.wait()
+    return "ok"
 
 
 def census():
