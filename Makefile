@@ -54,10 +54,9 @@ torture: $(VENV)/.has-test ## pre-empt a million times: GREENROOM_PREEMPTIONS=10
 
 faults: stores-at-length
 stores-at-length: $(VENV)/.has-test fuse
-	GREENROOM_CORRUPTIONS=2000 GREENROOM_CUTS=200 GREENROOM_EVERY_CALL=1 GREENROOM_PRUNED=10000000 \
+	GREENROOM_CORRUPTIONS=2000 GREENROOM_CUTS=200 GREENROOM_EVERY_CALL=1 GREENROOM_PRUNED=10000000 GREENROOM_SOAK=3600 \
 	    $(VENV)/bin/python -m pytest -s -o faulthandler_timeout=14400 tests/faults \
 	    tests/stores/test_sqlite_disk_errors.py tests/integration/test_serve_trouble.py $(ARGS)
-	$(VENV)/bin/python -m tests.faults.soak --seconds 3600
 
 faults: $(VENV)/.has-test ## kill and stop processes at length, as is done before a release
 	$(VENV)/bin/python -m tests.faults.nth_kills

@@ -1,8 +1,9 @@
 """The guard: keeps the hub turning, whatever tasks compute.
 
-An alarm rings at each quantum while a task runs, and Python calls its handler between two instructions of whatever
-runs, *on the greenlet that runs*. So the handler may park that greenlet and switch to the hub: pre-emption with no
-thread and no giving away of the GIL, as Go does it. It is done only where it is safe:
+An alarm rings at each quantum while something may hold the hub, and at each few of them while nothing is seen to.
+Python calls its handler between two instructions of whatever runs, *on the greenlet that runs*. So the handler may
+park that greenlet and switch to the hub: pre-emption with no thread and no giving away of the GIL, as Go does it.
+It is done only where it is safe:
 
 - the greenlet runs a task, and has for a whole quantum;
 - the instruction is one at which the interpreter itself looks for signals: a function's start or a loop's end. Never
@@ -23,6 +24,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dis import opmap
 from types import FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -259,10 +261,8 @@ class Guard:
             # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
             # sleep short, and its five seconds were over in a tenth of one.
             if self._next_ring:
-                try:  # noqa: SIM105  (it takes less long, and this is done a thousand times a second)
+                with suppress(RecursionError):  # it rings again all the same, though not so soon
                     self._wind(self._next_ring)
-                except RecursionError:  # it rings again all the same, though not so soon
-                    pass
         if self._is_at_call:
             self._is_at_call = False
             echo = self._alarm.echo()  # noqa: F841  (it rings when this function has returned)

@@ -28,6 +28,5 @@ class Ids:
 
     def make(self, now: int) -> int:
         with self._lock:
-            first, following = now // 1000 << _TIME_SHIFT | self._slot, self._last + 1
-            self._last = new = max(following, first)
-            return new
+            self._last = max(now // 1000 << _TIME_SHIFT | self._slot, self._last + 1)
+            return self._last

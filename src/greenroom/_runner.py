@@ -268,7 +268,7 @@ class Runner:
     def _notice(self, jobs: Iterable[Job]) -> None:
         now = self.clock.now()
         for job in jobs:
-            if job.crashes and job.is_suspect:
+            if job.is_suspect:
                 self._suspects.notice(job.run_after)
                 self.service.wake()
             elif job.run_after > now:

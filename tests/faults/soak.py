@@ -105,7 +105,7 @@ def _wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
     ends = time.monotonic() + PATIENCE
     while True:
         try:
-            _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
+            _census(port)
         except OSError:
             assert server.poll() is None, log.read_text()
             assert time.monotonic() < ends, "it does not begin to serve"
@@ -114,16 +114,18 @@ def _wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
             return
 
 
-def _census(connection: http.client.HTTPConnection) -> dict[str, int]:
-    with closing(connection):
-        connection.request("GET", "/census")
-        return json.loads(connection.getresponse().read())
+def _census(port: int) -> dict[str, int]:
+    return json.loads(_get(port, "/census"))
+
+
+def _get(port: int, path: str) -> bytes:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().read()
 
 
 def _ask(found: Soak, port: int, pid: int, database: Path) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
-        connection.request("GET", "/crowd")
-        assert connection.getresponse().status == 200
+    assert _get(port, "/crowd") == b"ok"
     began = time.monotonic()
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(_keep_asking, port, began + found.seconds, number) for number in range(CLIENTS)]
@@ -131,7 +133,7 @@ def _ask(found: Soak, port: int, pid: int, database: Path) -> None:
             found.memory.append((now, _memory(pid)))
             found.wal = max(found.wal, _size(Path(f"{database}-wal")))
             if not found.before and now > found.seconds * WARM_UP:
-                found.before = _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
+                found.before = _census(port)
             time.sleep(max(1.0, found.seconds / 200))
         for client in clients:
             asked, failed, late = client.result()
@@ -139,7 +141,7 @@ def _ask(found: Soak, port: int, pid: int, database: Path) -> None:
             found.failed += failed
             found.late = max(found.late, late)
     found.cpu = _cpu(pid) / found.seconds
-    found.after = _census(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE))
+    found.after = _census(port)
 
 
 def _keep_asking(port: int, ends: float, number: int) -> tuple[int, int, float]:

@@ -8,7 +8,7 @@ import os
 import socket
 import sqlite3
 from collections.abc import Callable, Sequence
-from itertools import compress, starmap
+from itertools import compress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,8 +42,8 @@ from greenroom.stores._rows import (
     WRITE,
     Form,
     Row,
-    as_finish,
     bound,
+    finishes,
     pieces,
     sort_new,
     sql,
@@ -306,13 +306,13 @@ class Ledger:
         the hub, which is busy as long as jobs come in.
         """
         changes = [change for request in requests for change in request.changes]
-        finishes = [row for row in starmap(as_finish, changes) if row is not None]
+        finished = finishes(changes)
         ((shared, rows),) = fresh.items() or ((NOTHING_NEW, []),)
-        if len(finishes) < len(changes) or not 0 < len(rows) + len(finishes) <= LARGEST_PIECE:
+        if len(finished) < len(changes) or not 0 < len(rows) + len(finished) <= LARGEST_PIECE:
             return False
         form = INSERT_FRESH
-        if finishes:
-            form, rows = WRITE, [*((*row, -1) for row in rows), *finishes]
+        if finished:
+            form, rows = WRITE, [*((*row, -1) for row in rows), *finished]
         with self._keeper.alone() as connection:
             is_written = self._write(connection, form, rows, shared)
         if is_written:
@@ -341,8 +341,7 @@ class Ledger:
             request.answer = []
         for group in without_twins(requests):
             done: set[int] = set()
-            finishes = [as_finish(old, new) for _, old, new in group]
-            for piece in pieces([row for row in finishes if row is not None]):
+            for piece in pieces(finishes((old, new) for _, old, new in group)):
                 if self._write(connection, WRITE, piece, NOTHING_NEW):
                     done.update(row[0] for row in piece)
             for piece in pieces([to_swap(old, new, now) for _, old, new in group if new.id not in done]):

@@ -6,7 +6,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cache
-from itertools import chain
+from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def to_swap(old: Job, new: Job, now: int) -> Row:
     return (new.id, old.version, *new[3:9], state_of(new, now), *_moving(new))
 
 
-def as_finish(old: Job, new: Job) -> Row | None:
+def _as_finish(old: Job, new: Job) -> Row | None:
     """The row of a job that has succeeded, if all that changes is what success changes."""
     status, attempt, version, worker, started, finished, errors, result, progress, note, crashes = new[11:]
     if (
@@ -101,6 +101,11 @@ def as_finish(old: Job, new: Job) -> Row | None:
         stored_progress = "" if progress is None else json.dumps(progress)
         return (new.id, result, finished, 0, stored_progress, 0, old.version)
     return None
+
+
+def finishes(changes: Iterable[tuple[Job, Job]]) -> list[Row]:
+    """The rows of those that are no more than a success."""
+    return [row for row in starmap(_as_finish, changes) if row is not None]
 
 
 def _moving(job: Job) -> Row:
