@@ -24,7 +24,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dis import opmap
 from types import FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -251,18 +250,21 @@ class Guard:
         if self._is_looking or self._alarm is None:
             return  # it rings while it is still being answered
         self._is_looking = True
-        echo, piece, self._next_ring = None, None, self._period
-        try:
+        echo = piece = None
+        try:  # so deep down a recursion there may be room for no call at all; that is no fault of the task's
+            self._next_ring = self._period
             piece = self._look(frame)
-        except RecursionError:  # so deep down that there is no room to look around; it is no fault of the task's
+        except RecursionError:
             self._next_ring = _RETRY
         finally:
             self._is_looking = False
-            # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
-            # sleep short, and its five seconds were over in a tenth of one.
+        # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
+        # sleep short, and its five seconds were over in a tenth of one.
+        try:
             if self._next_ring:
-                with suppress(RecursionError):  # it rings again all the same, though not so soon
-                    self._wind(self._next_ring)
+                self._wind(self._next_ring)
+        except RecursionError:  # it rings again all the same, though not so soon
+            pass
         if self._is_at_call:
             self._is_at_call = False
             echo = self._alarm.echo()  # noqa: F841  (it rings when this function has returned)

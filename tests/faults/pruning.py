@@ -23,6 +23,7 @@ from greenroom import Greenroom, Status
 from greenroom.testing._heart import Heart
 
 PATIENCE = 3600
+SETTLES = 20  # seconds that the last jobs may take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def run(rows: int, folder: Path) -> Figures:
             gevent.sleep(0.2)
         seconds = time.monotonic() - began
         asking.kill()
-    left = sum(room.counts().values()) - room.counts()[Status.SUCCESSFUL]
+    left = _unfinished(room)
     room.stop()
     return Figures(
         rows=rows,
@@ -103,6 +104,17 @@ def _is_left(path: Path) -> bool:
     # Asked in the thread of another connection, once in a while: the oldest goes first.
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         return bool(connection.execute("SELECT 1 FROM job WHERE finished_at = 2 LIMIT 1").fetchone())
+
+
+def _unfinished(room) -> int:
+    # What was enqueued last may still run.
+    until = time.monotonic() + SETTLES
+    while True:
+        counts = room.counts()
+        left = sum(counts.values()) - counts[Status.SUCCESSFUL]
+        if not left or time.monotonic() > until:
+            return left
+        gevent.sleep(0.05)
 
 
 def _enqueue_for_ever(task, enqueues):

@@ -1,6 +1,10 @@
 """Pre-emption: a task that computes is put aside, and the loop goes on turning."""
 
+import os
+import signal
+import sys
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import gevent
@@ -113,6 +117,24 @@ class TestTheQuantum:
         assert coarse.preemption().quantum == 0.002
         fine.stop()
         assert coarse.preemption().quantum == 0.1
+
+
+def sink():
+    """Down to where not even the alarm's handler can be called, with a ring at each step."""
+    with suppress(RecursionError):
+        os.kill(os.getpid(), signal.SIGURG)
+        sink()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the alarm is another signal")
+def test_goes_on_after_it_rang_at_the_bottom_of_a_recursion(room, heart):
+    for _ in range(20):
+        room.spawn(sink).get(PATIENCE)
+    before = room.preemption().count
+    heart.begin()
+    room.spawn(compute, 1.0).get(PATIENCE)
+    assert room.preemption().count > before + 10
+    assert heart.latest < BOUND
 
 
 def test_before_a_room_runs_it_is_off(make_room):
