@@ -290,11 +290,11 @@ class Guard:
         self._is_quick = True
         if me is not self._runner or pulse.turns != self._turn:
             self._runner, self._turn, self._is_resumed = me, pulse.turns, False
-            self._note(frame, now)
-        elif self.why_off is None:
+            self._note(frame, now, pulse)
+        if self.why_off is None:
             left = self._quantum * 0.9 - (now - self._since)
             if left <= 0:
-                return self._consider(frame, now)
+                return self._consider(frame, now, pulse)
             if self._is_resumed or self._frame is not None:
                 self._next_ring = max(left, _RETRY)
         return None
@@ -313,16 +313,20 @@ class Guard:
         self._calm = min(self._calm + 1, _CALMEST)
         self._next_ring = self._period
 
-    def _note(self, frame: FrameType, now: float) -> None:
+    def _note(self, frame: FrameType, now: float, pulse: Pulse) -> None:
         """Note what runs now: if it still does in a quantum, it holds the hub."""
-        self._since, self._frame, self._next_ring = now, find_boundary(frame), self._quantum
+        lot = self.lot
+        # A lane has begun it in this turn of the loop, or else it is not known since when it runs.
+        is_known = lot.beginner is self._runner and lot.begun_at >= pulse.began
+        self._since, self._frame = lot.begun_at if is_known else now, find_boundary(frame)
+        self._next_ring = max(self._quantum - (now - self._since), _RETRY)
         if self._frame is None:
             self._be_calm()
 
-    def _consider(self, frame: FrameType, now: float) -> Piece | None:
+    def _consider(self, frame: FrameType, now: float, pulse: Pulse) -> Piece | None:
         """Put it aside, if it is one piece of work that has held the hub for a quantum and not many short ones."""
         if not self._is_resumed and (self._frame is None or find_boundary(frame) is not self._frame):
-            self._note(frame, now)  # what it is, and whether it is safe, is asked only when there is reason to
+            self._note(frame, now, pulse)  # what it is, and whether it is safe, is asked only when there is reason to
             return None
         piece = find_piece(frame)
         if not piece.is_preemptible:

@@ -4,16 +4,19 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from datetime import timedelta
+from statistics import median
 
 import gevent
 import pytest
-from loads import PATIENCE, compute, count_to, scene
+from loads import PATIENCE, compute, compute_for_ever, count_to, scene
 
 from greenroom import Greenroom, InvalidOption, Status
 
 BOUND = 0.5  # seconds that a beat may be late; seen are some milliseconds
+SLICE = 0.005  # seconds: a quantum that is long for the times around it, and short enough for lanes not to shrink
 LONG = 20_000_000  # steps of counting, which take a second and more
 
 
@@ -117,6 +120,24 @@ class TestTheQuantum:
         assert coarse.preemption().quantum == 0.002
         fine.stop()
         assert coarse.preemption().quantum == 0.1
+
+
+def first_slice():
+    """CPU time until this is put aside for others that compute."""
+    began = last = time.thread_time()
+    while (now := time.thread_time()) - last < SLICE / 2:
+        last = now
+    return last - began
+
+
+def test_what_begins_beside_others_is_put_aside_after_one_quantum(make_room):
+    # A hundred that begin at once have their first slices one after the other, and a request between two of them.
+    room = make_room(quantum=SLICE)
+    for _ in range(2):
+        room.spawn(compute_for_ever)
+    gevent.sleep(0.1)
+    slices = [call.get(PATIENCE) for call in [room.spawn(first_slice) for _ in range(15)]]
+    assert SLICE / 2 < median(slices) < SLICE * 1.5
 
 
 def sink():

@@ -40,6 +40,7 @@ class GreenletLane:
         self.preempts_calls = True
         self._hub = get_hub()
         self._home = get_ident()
+        self._lot = lot_here()
         self._jobs: deque[Work] = deque()
         self._calls: deque[VolatileWork] = deque()
         self._parked: list[greenlet] = []
@@ -116,7 +117,7 @@ class GreenletLane:
         return calls
 
     def lose(self, work: Work, greenlet: Any, *, is_call: bool) -> None:
-        lot_here().forget(greenlet)
+        self._lot.forget(greenlet)
         _lost.add(greenlet)
         if is_call:
             self._running_calls -= 1
@@ -129,9 +130,8 @@ class GreenletLane:
 
     def close(self) -> None:
         """What was put aside while it computed is never gone on with: nothing would put it aside again."""
-        lot = lot_here()
         for worker in self._workers:
-            if lot.forget(worker):
+            if self._lot.forget(worker):
                 log.warning("lane %r: something computes on while the room stops, and is left where it is", self.name)
                 _lost.add(worker)
 
@@ -142,7 +142,7 @@ class GreenletLane:
         self.size = self.limit = 0
         self._next_turn.stop()
         for worker in self._workers:
-            if lot_here().forget(worker):
+            if self._lot.forget(worker):
                 _lost.add(worker)
 
     def _schedule(self) -> None:
@@ -164,13 +164,16 @@ class GreenletLane:
         self._turn_comes = False
         self.turning()
         self._turn_ends = time.perf_counter() + BUDGET
+        parked = len(self._lot)
         while (self._jobs or self._calls) and self._running_jobs + self._running_calls < self.limit:
-            if time.perf_counter() >= self._turn_ends:
+            # What was parked has had a whole slice: another one, and requests would wait for both.
+            if time.perf_counter() >= self._turn_ends or len(self._lot) > parked:
                 self._ask_for_turn()
                 return
             self._resume_worker()
 
     def _resume_worker(self) -> None:
+        self._lot.begun_at = time.perf_counter()
         (self._parked.pop() if self._parked else greenlet(self._work, self._hub)).switch()
 
     def _work(self) -> None:
@@ -187,9 +190,11 @@ class GreenletLane:
             while self._jobs or self._calls:
                 if self._running_jobs + self._running_calls >= self.limit:
                     break
+                self._lot.beginner = me
                 if not self._run_one():
                     return
-                if time.perf_counter() >= self._turn_ends:
+                self._lot.begun_at = now = time.perf_counter()
+                if now >= self._turn_ends:
                     self._ask_for_turn()
                     break
             if len(self._parked) >= self.size:

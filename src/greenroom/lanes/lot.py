@@ -27,6 +27,8 @@ class ParkingLot:
     def __init__(self) -> None:
         self.resuming: Callable[[Any], object] = lambda _greenlet: None
         self.resumed_at = 0.0  # when one of them last went on, on time.perf_counter's clock
+        self.begun_at = 0.0  # when a lane last began a piece of work, on the same clock,
+        self.beginner: Any = None  # and the greenlet that it runs in: told by the lanes, for who may park it here
         self._hub = get_hub()
         self._waiting: list[tuple[float, int, Any]] = []  # place, order of arrival, greenlet
         self._places: dict[Any, float] = {}  # of those that wait
