@@ -1,8 +1,9 @@
 """The recorder: a history kept outside of what is tested, for `checker` to judge.
 
-Each moment is one line, written with one `os.write` to a file opened O_APPEND: it is there whole, in the order in
-which the processes wrote, even if the writer is killed a microsecond later. Whoever enqueues gives each call a key,
-and the task is given it too, so that a run is known for what asked for it before any id is.
+Each moment is one line, written with one `os.write` to a file opened O_APPEND: it is there in the order in which the
+processes wrote, even if the writer is killed a microsecond later. Killed in the middle of it, where the file goes
+over to its next page, the writer leaves half a line: that moment has not been. Whoever enqueues gives each call a
+key, and the task is given it too, so that a run is known for what asked for it before any id is.
 
     recorder = Recorder(path)
     with recorder.enqueueing(key) as acknowledge:       # call ... ack, or refused when it raises
@@ -60,7 +61,7 @@ class Recorder:
     def note(self, what: str, *, pid: int | None = None, **said: Any) -> None:
         """Write one line. `pid` is this process, unless the moment is another's."""
         line = json.dumps({"what": what, "t": time.monotonic(), "pid": pid or os.getpid(), **said})
-        os.write(self._file, line.encode() + b"\n")
+        os.write(self._file, f"\n{line}\n".encode())  # what another has left of its line is no part of this one
 
     @contextmanager
     def enqueueing(self, key: str) -> Iterator[Callable[[str], None]]:
@@ -137,8 +138,11 @@ _FIELDS = ("what", "t", "pid", "key", "id", "attempt", "worker")
 def read(path: str | os.PathLike[str]) -> list[Event]:
     """The history so far, in the order in which it was written."""
     events = []
-    for line in Path(path).read_text().splitlines():
-        said = json.loads(line)
+    for line in filter(None, Path(path).read_text().splitlines()):
+        try:
+            said = json.loads(line)
+        except json.JSONDecodeError:  # half a line
+            continue
         known = {name: said.pop(name) for name in _FIELDS if name in said}
         events.append(Event(**known, more=said))
     return events

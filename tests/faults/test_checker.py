@@ -187,6 +187,21 @@ def test_a_run_may_be_overtaken_once_its_process_was_frozen():
 
 
 @pytest.mark.integration
+def test_a_line_that_its_writer_did_not_end_says_nothing(tmp_path):
+    file = tmp_path / "history"
+    recorder = Recorder(file)
+    recorder.kill(GONE)
+    whole = file.read_bytes()
+    for half in (whole[: len(whole) // 2], b"\n{"):
+        with file.open("ab") as torn:
+            torn.write(half)
+        recorder.drained(GONE)
+        with file.open("ab") as torn:
+            torn.write(half)
+    recorder.close()
+    assert [each.what for each in read(file)] == ["kill", "drained", "drained"]
+
+
 def test_what_is_recorded_of_a_room_is_sound(tmp_path):
     program = """
         import sys
