@@ -24,7 +24,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dis import opmap
 from types import FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -34,8 +33,9 @@ from gevent import get_hub, getcurrent, monkey, spawn
 from greenroom._admission import LATE, Admission
 from greenroom._alarm import Alarm, Handler, NoAlarm
 from greenroom._deadman import DeadMan
-from greenroom._piece import Piece, find_boundary, find_piece
+from greenroom._piece import Piece, find_boundary, find_piece, is_at_check
 from greenroom._pulse import Pulse
+from greenroom._rhythm import RETRY, SLOW, Rhythm
 from greenroom._transactions import Transactions
 from greenroom.lanes import IdleLane, Lane
 from greenroom.lanes.lot import lot_here
@@ -43,19 +43,7 @@ from greenroom.monitor import Blocker, Monitor, Preemption
 
 log = logging.getLogger("greenroom")
 
-QUANTUM = 0.001  # seconds
-_CALM, _CALMEST = 2, 6  # quanta from one look to the next while nothing is seen to hold the hub: a ring costs 30 us
-_RETRY = 0.0002  # seconds until the next look, where it was not safe
 _LOOKS = 10  # at so many calls in a row: code without loops, or C code that looks for signals again and again
-_AT_WORST = 0.25  # seconds until it rings again if it could not be answered: longer than SQLite's longest sleep
-_SLOW = 0.02  # seconds between rings while no task runs: they are for naming what holds the loop
-
-# Where CPython looks for signals. It does after calls too, but there it cannot be told from looking inside of them.
-_SAFE = frozenset(code for name, code in opmap.items() if name == "RESUME" or "JUMP_BACKWARD" in name)
-# Python 3.11 does a comparison that ends a loop in one step with the jump, and counts it as the comparison.
-_COMPARE, _AFTER_COMPARE = opmap["COMPARE_OP"], 6
-_BACK = frozenset(code for name, code in opmap.items() if name.startswith("POP_JUMP_BACKWARD"))
-_DELICATE = frozenset(("__enter__", "__exit__", "__del__"))  # where an exception, thrown in, would do the most harm
 
 
 class Watched(NamedTuple):
@@ -78,21 +66,16 @@ class Guard:
         self.preemptions = 0
         self.why_off: str | None = "no room runs"  # why nothing is pre-empted, if so
         self._hub = get_hub()
-        self._quantum = QUANTUM
+        self._rhythm = Rhythm()
         self._rooms: list[Watched] = []
         self._admission = Admission(())
         self._dead_man: DeadMan | None = None
         self._pulse: Pulse | None = None
-        self._alarm: Alarm | None = None
-        self._is_armed = self._is_quick = self._is_resting = False
         self._collects_garbage = False
         self._transactions = Transactions()
         self._is_looking = False
         self._is_at_call = False
         self._looks = 0
-        self._next_ring = 0.0  # in how many seconds
-        self._rings_at = 0.0
-        self._calm = _CALM
         self._runner: Any = None  # who ran when the alarm rang last, in which turn of the loop and since when
         self._turn = 0
         self._since = 0.0
@@ -108,7 +91,7 @@ class Guard:
             self._pulse.start()
         self._set_alarm()
         for lane in room.lanes.values():
-            lane.turning = self._quicken
+            lane.turning = self._lane_turns
             lane.preempts_calls = room.quantum is not None
             if isinstance(lane, IdleLane):
                 lane.is_late = self._is_late
@@ -125,20 +108,20 @@ class Guard:
 
     def preemption(self) -> Preemption:
         """Whether tasks are put aside here."""
-        return Preemption(self.why_off is None, self.why_off, self._quantum, self.preemptions)
+        return Preemption(self.why_off is None, self.why_off, self._rhythm.quantum, self.preemptions)
 
     def _set_rooms(self, rooms: list[Watched]) -> None:
         self._rooms = rooms
-        self._quantum = min((room.quantum for room in rooms if room.quantum is not None), default=_SLOW)
+        self._rhythm.quantum = min((room.quantum for room in rooms if room.quantum is not None), default=SLOW)
         self._admission.close()
         self._admission = Admission(lane for room in rooms for lane in room.lanes.values())
 
     def _set_alarm(self) -> None:
         wanted = any(room.quantum is not None for room in self._rooms)
         try:
-            if self._alarm is None:
-                self._alarm = _make_alarm(self._ring, self._lapsed)
-                self._collects_garbage = self._is_resting = False
+            if self._rhythm.alarm is None:
+                self._rhythm.alarm = _make_alarm(self._ring, self._lapsed)
+                self._collects_garbage = self._rhythm.is_resting = False
                 gc.callbacks.append(self._note_collection)
                 self._transactions.watch()
             self.why_off = None if wanted else "every room has preempt=False"
@@ -155,7 +138,7 @@ class Guard:
         is_wound = self._dead_man is not None and self._dead_man.is_wound
         self._unset_dead_man()
         try:
-            if self._alarm is None:
+            if self._rhythm.alarm is None:
                 raise NoAlarm("there is no alarm to tell when the loop waits")
             self._dead_man = DeadMan(self.monitor.stuck_after, abort_after)
             if is_wound:
@@ -166,10 +149,10 @@ class Guard:
 
     def _unset_alarm(self) -> None:
         self.why_off = "no room runs"
-        if self._alarm is not None:
-            self._alarm.close()
-            self._alarm = None
-            self._is_armed = self._is_quick = False
+        if self._rhythm.alarm is not None:
+            self._rhythm.alarm.close()
+            self._rhythm.alarm = None
+            self._rhythm.lapse()
             gc.callbacks.remove(self._note_collection)
             self._transactions.unwatch()
         self._unset_dead_man()
@@ -185,48 +168,32 @@ class Guard:
             spawn(room.blocked, blocker, seconds)
 
     def _lapsed(self) -> None:
-        # The alarm is off. What runs when the loop next turns arms it again.
-        self._is_armed = self._is_quick = False
+        self._rhythm.lapse()
         self._runner = self._frame = None
-        self._rings_at = 0.0
 
     def _forked(self) -> None:
         """This is a forked child."""
         self._lapsed()
-        if self._alarm is not None:
-            self._alarm.renew()
+        if self._rhythm.alarm is not None:
+            self._rhythm.alarm.renew()
         if self._dead_man is not None:
             self._dead_man.renew()
 
     def _turn_begins(self) -> None:
-        if self._is_resting:  # the alarm itself has woken the loop: that is no reason to arm it again
-            self._is_resting = False
+        if self._rhythm.is_resting:  # the alarm itself has woken the loop: that is no reason to arm it again
+            self._rhythm.is_resting = False
             if self._pulse is None or not self._pulse.has_events():
                 return
-        if not self._is_armed and self._alarm is not None:
-            self._is_armed = True
-            self._is_quick = self._any_runs()
-            self._wind(self._period)
+        if not self._rhythm.is_armed:
+            self._rhythm.arm(is_quick=self._any_runs())
         if self._dead_man is not None and self._pulse is not None:
             self._dead_man.wind(self._pulse.began)
 
-    def _quicken(self) -> None:
-        if not self._is_quick and self._alarm is not None:
-            self._is_armed = self._is_quick = True
-            self._wind(self._period)
+    def _lane_turns(self) -> None:
+        self._rhythm.arm(is_quick=True)
 
     def _any_runs(self) -> bool:
         return any(lane.running for room in self._rooms for lane in room.lanes.values())
-
-    @property
-    def _period(self) -> float:
-        """Seconds from one ring of the alarm to the next, while nothing holds the hub."""
-        return min(self._quantum * self._calm, _SLOW) if self._is_quick else _SLOW
-
-    def _wind(self, seconds: float) -> None:
-        if self._alarm is not None:
-            self._alarm.set(seconds, _AT_WORST)
-            self._rings_at = time.perf_counter() + seconds
 
     def _is_late(self) -> bool:
         return self._last_turn > LATE
@@ -238,36 +205,34 @@ class Guard:
 
     def _rest(self) -> None:
         self._lapsed()
-        self._is_resting = True  # what runs when the loop has waited arms it again, but for the ring itself
-        self._next_ring = 0.0
-        if self._alarm is not None:
-            self._alarm.off()
+        self._rhythm.rest()  # what runs when the loop has waited arms it again, but for the ring itself
         if self._dead_man is not None:
             self._dead_man.rest()
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
         """The alarm rings: on the greenlet that runs, between two of its instructions."""
-        if self._is_looking or self._alarm is None:
+        rhythm = self._rhythm
+        if self._is_looking or rhythm.alarm is None:
             return  # it rings while it is still being answered
         self._is_looking = True
         echo = piece = None
         try:  # so deep down a recursion there may be room for no call at all; that is no fault of the task's
-            self._next_ring = self._period
+            rhythm.next = rhythm.period
             piece = self._look(frame)
         except RecursionError:
-            self._next_ring = _RETRY
+            rhythm.next = RETRY
         finally:
             self._is_looking = False
         # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
         # sleep short, and its five seconds were over in a tenth of one.
         try:
-            if self._next_ring:
-                self._wind(self._next_ring)
+            if rhythm.next:
+                rhythm.wind(rhythm.next)
         except RecursionError:  # it rings again all the same, though not so soon
             pass
         if self._is_at_call:
             self._is_at_call = False
-            echo = self._alarm.echo()  # noqa: F841  (it rings when this function has returned)
+            echo = rhythm.alarm.echo()  # noqa: F841  (it rings when this function has returned)
         elif piece is not None:
             self.preemptions += 1
             self.lot.park(piece.priority)
@@ -287,16 +252,16 @@ class Guard:
                 self._dead_man.watch(now - pulse.began)
         if me is self._hub:
             return None
-        self._is_quick = True
+        self._rhythm.is_quick = True
         if me is not self._runner or pulse.turns != self._turn:
             self._runner, self._turn, self._is_resumed = me, pulse.turns, False
             self._note(frame, now, pulse)
         if self.why_off is None:
-            left = self._quantum * 0.9 - (now - self._since)
+            left = self._rhythm.quantum * 0.9 - (now - self._since)
             if left <= 0:
                 return self._consider(frame, now, pulse)
             if self._is_resumed or self._frame is not None:
-                self._next_ring = max(left, _RETRY)
+                self._rhythm.next = max(left, RETRY)
         return None
 
     def _look_at_wait(self, pulse: Pulse) -> None:
@@ -304,14 +269,10 @@ class Guard:
         has_turned = pulse.turns - self._turn > 1
         self._runner, self._turn = None, pulse.turns
         if has_turned:
-            self._is_quick = self._any_runs()
-            self._be_calm()
+            self._rhythm.is_quick = self._any_runs()
+            self._rhythm.calm_down()
         else:
             self._rest()
-
-    def _be_calm(self) -> None:
-        self._calm = min(self._calm + 1, _CALMEST)
-        self._next_ring = self._period
 
     def _note(self, frame: FrameType, now: float, pulse: Pulse) -> None:
         """Note what runs now: if it still does in a quantum, it holds the hub."""
@@ -319,9 +280,9 @@ class Guard:
         # A lane has begun it in this turn of the loop, or else it is not known since when it runs.
         is_known = lot.beginner is self._runner and lot.begun_at >= pulse.began
         self._since, self._frame = lot.begun_at if is_known else now, find_boundary(frame)
-        self._next_ring = max(self._quantum - (now - self._since), _RETRY)
+        self._rhythm.next = max(self._rhythm.quantum - (now - self._since), RETRY)
         if self._frame is None:
-            self._be_calm()
+            self._rhythm.calm_down()
 
     def _consider(self, frame: FrameType, now: float, pulse: Pulse) -> Piece | None:
         """Put it aside, if it is one piece of work that has held the hub for a quantum and not many short ones."""
@@ -331,18 +292,18 @@ class Guard:
         piece = find_piece(frame)
         if not piece.is_preemptible:
             return None
-        self._calm = _CALM
-        if not _is_safe(frame):
+        self._rhythm.stir()
+        if not is_at_check(frame):
             self._looks += 1
             self._is_at_call = self._looks % _LOOKS != 0
-            self._next_ring = _RETRY
+            self._rhythm.next = RETRY
             return None
         if not (piece.is_clean and self._may_switch()):
-            self._next_ring = _RETRY
+            self._rhythm.next = RETRY
             return None
         self._runner = self._frame = None
         self._looks = 0
-        self._next_ring = self._quantum
+        self._rhythm.next = self._rhythm.quantum
         return piece
 
     def _may_switch(self) -> bool:
@@ -357,10 +318,7 @@ class Guard:
         if self._pulse is not None:
             self._runner, self._turn, self._since = greenlet, self._pulse.turns, time.perf_counter()
             self._is_resumed = True
-            if self._alarm is not None:
-                self._is_armed = self._is_quick = True
-                if not 0 < self._rings_at - self._since < 1.5 * self._quantum:  # it rings late, or not at all
-                    self._wind(self._quantum)
+            self._rhythm.expect(self._since)
 
     def _note_collection(self, phase: str, _info: object) -> None:
         self._collects_garbage = phase == "start"
@@ -373,13 +331,6 @@ def _make_alarm(ring: Handler, lapsed: Callable[[], object]) -> Alarm:
             "stop whoever wants it, and the whole thread"
         )
     return Alarm(ring, lapsed)
-
-
-def _is_safe(frame: FrameType) -> bool:
-    """Whether the frame is at an instruction where the interpreter itself has looked for signals."""
-    code, at = frame.f_code.co_code, frame.f_lasti
-    is_check = code[at] in _SAFE or (code[at] == _COMPARE and code[at + _AFTER_COMPARE] in _BACK)
-    return is_check and frame.f_code.co_name not in _DELICATE
 
 
 _guards: WeakKeyDictionary[Any, Guard] = WeakKeyDictionary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dis import opmap
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -20,6 +21,13 @@ _NOT_WITHIN = frozenset(
 )
 # But for these: what lies between a request and the app waits for nothing by itself.
 _HARMLESS = ("greenroom.track", "greenroom.testing.", "greenroom.server.", "gevent.pywsgi")
+
+# Where CPython looks for signals. It does after calls too, but there it cannot be told from looking inside of them.
+_SAFE = frozenset(code for name, code in opmap.items() if name == "RESUME" or "JUMP_BACKWARD" in name)
+# Python 3.11 does a comparison that ends a loop in one step with the jump, and counts it as the comparison.
+_COMPARE, _AFTER_COMPARE = opmap["COMPARE_OP"], 6
+_BACK = frozenset(code for name, code in opmap.items() if name.startswith("POP_JUMP_BACKWARD"))
+_DELICATE = frozenset(("__enter__", "__exit__", "__del__"))  # where an exception, thrown in, would do the most harm
 
 
 class Piece(NamedTuple):
@@ -62,6 +70,13 @@ def find_piece(top: FrameType) -> Piece:
         is_clean = is_clean and _may_be_within(frame.f_globals.get("__name__") or "")
         bottom, frame = frame, frame.f_back
     return Piece(f"{bottom.f_globals.get('__name__')}.{bottom.f_code.co_qualname}", "other", top)
+
+
+def is_at_check(frame: FrameType) -> bool:
+    """Whether the frame is at an instruction where the interpreter itself has looked for signals."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    is_check = code[at] in _SAFE or (code[at] == _COMPARE and code[at + _AFTER_COMPARE] in _BACK)
+    return is_check and frame.f_code.co_name not in _DELICATE
 
 
 _verdicts: dict[str, bool] = {}

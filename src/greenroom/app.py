@@ -21,9 +21,10 @@ from greenroom._attempt import Attempt, current
 from greenroom._backstage import Backstage, Limits, lane_sizes
 from greenroom._call import Call
 from greenroom._course import Coalesce
-from greenroom._guard import QUANTUM, Guard, guard_here
+from greenroom._guard import Guard, guard_here
 from greenroom._reach import OutOfReach, full_name, in_child
 from greenroom._register import Register
+from greenroom._rhythm import QUANTUM
 from greenroom._side import Side, VolatileSide
 from greenroom._ticker import Ticker
 from greenroom.backoff import Backoff, exponential

@@ -91,7 +91,7 @@ class Torture:
     def _round(self, guard, expected):
         self.rounds += 1
         self._shared.new_round()
-        guard._quantum = self._random.choice(QUANTA)
+        guard._rhythm.quantum = self._random.choice(QUANTA)
         work = list(expected)
         self._random.shuffle(work)
         begun = [(*each, self._begin(*each)) for each in work]
