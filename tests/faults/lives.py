@@ -4,13 +4,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.checker import Report, Stored, check
 from tests.faults.recorder import Event, Recorder, read
 from tests.faults.served import PATIENCE, ROOT, wait_until
 
-LONG = 6 * PATIENCE  # seconds for all that was left to be done
+LONG = 6 * PATIENCE  # seconds in which nothing is recorded
 
 
 class Lives:
@@ -46,11 +47,14 @@ class Lives:
         process.wait()
 
     def end(self, process: subprocess.Popen) -> int:
-        """Wait for its end; gives the exit status."""
-        try:
-            return process.wait(LONG)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"it does not come to its end:\n{self.trace()}") from None
+        """Wait for its end, however long that is as long as something happens; gives the exit status."""
+        written, until = -1, 0.0
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(1)
+            if (size := self.history.stat().st_size) > written:
+                written, until = size, time.monotonic() + LONG
+            assert time.monotonic() < until, f"it does not come to its end:\n{self.trace()}"
 
     def events(self) -> list[Event]:
         return read(self.history)
