@@ -154,8 +154,9 @@ class Alarm:
             signal.signal(self._signal, self._before)
 
     def _lapse(self) -> None:
-        self.off()
+        self.off()  # which may be answered by one more ring, that winds it again
         self._lapsed()
+        self.off()
 
 
 _before_exec: set[Callable[[], object]] = set()

@@ -149,9 +149,9 @@ class Guard:
 
     def _unset_alarm(self) -> None:
         self.why_off = "no room runs"
-        if self._rhythm.alarm is not None:
-            self._rhythm.alarm.close()
-            self._rhythm.alarm = None
+        alarm, self._rhythm.alarm = self._rhythm.alarm, None  # what rings from here on is not answered
+        if alarm is not None:
+            alarm.close()
             self._rhythm.lapse()
             gc.callbacks.remove(self._note_collection)
             self._transactions.unwatch()
@@ -184,7 +184,7 @@ class Guard:
             self._rhythm.is_resting = False
             if self._pulse is None or not self._pulse.has_events():
                 return
-        if not self._rhythm.is_armed:
+        if not self._rhythm.is_armed and self._rhythm.alarm is not None:
             self._rhythm.arm(is_quick=self._any_runs())
         if self._dead_man is not None and self._pulse is not None:
             self._dead_man.wind(self._pulse.began)
@@ -204,7 +204,7 @@ class Guard:
         self._last_turn = seconds
 
     def _rest(self) -> None:
-        self._lapsed()
+        self._runner = self._frame = None
         self._rhythm.rest()  # what runs when the loop has waited arms it again, but for the ring itself
         if self._dead_man is not None:
             self._dead_man.rest()
@@ -225,7 +225,7 @@ class Guard:
             self._is_looking = False
         # Once at a time, and not at an interval: SQLite sleeps in C while it waits for a lock, each ring cuts a
         # sleep short, and its five seconds were over in a tenth of one.
-        try:
+        try:  # and not suppress(), which is itself a call
             if rhythm.next:
                 rhythm.wind(rhythm.next)
         except RecursionError:  # it rings again all the same, though not so soon

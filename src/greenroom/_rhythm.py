@@ -11,6 +11,7 @@ QUANTUM = 0.001  # seconds
 RETRY = 0.0002  # seconds until the next look, where it was not safe
 SLOW = 0.02  # seconds between rings while no task runs: they are for naming what holds the loop
 _CALM, _CALMEST = 2, 6  # quanta from one look to the next while nothing is seen to hold the hub: a ring costs 30 us
+_EARLY, _LATE = 0.5, 1.5  # quanta: a ring that is due between these need not be wound anew
 _AT_WORST = 0.25  # seconds until it rings again if it could not be answered: longer than SQLite's longest sleep
 
 
@@ -32,19 +33,22 @@ class Rhythm:
 
     def arm(self, *, is_quick: bool) -> None:
         """Let it ring, quickly if a task runs; if it does so already, it stays as it is."""
-        if self.alarm is not None and not (self.is_quick if is_quick else self.is_armed):
-            self.is_armed, self.is_quick = True, is_quick
+        if self.alarm is not None and (not self.is_armed or is_quick > self.is_quick):
+            self.is_quick = is_quick
             self.wind(self.period)
+            self.is_armed = True  # last: what interrupts this, such as Ctrl-C, leaves an alarm that is armed again
 
     def expect(self, now: float) -> None:
         """Something goes on that has computed before: let it ring within a quantum."""
         if self.alarm is not None:
-            self.is_armed = self.is_quick = True
-            if not 0 < self._rings_at - now < 1.5 * self.quantum:  # it rings late, or not at all
+            self.is_quick = True
+            if not _EARLY < (self._rings_at - now) / self.quantum < _LATE:
                 self.wind(self.quantum)
+            self.is_armed = True
 
     def wind(self, after: float) -> None:
         if self.alarm is not None:
+            after = max(RETRY, round(after, 4))  # in steps: the alarm remembers each time that it was ever set to
             self._rings_at = time.perf_counter() + after  # first: a ring in between may be the last one, and say so
             self.alarm.set(after, _AT_WORST)
 

@@ -186,7 +186,6 @@ def test_a_run_may_be_overtaken_once_its_process_was_frozen():
     assert check(frozen, stored()).broken == {}
 
 
-@pytest.mark.integration
 def test_a_line_that_its_writer_did_not_end_says_nothing(tmp_path):
     file = tmp_path / "history"
     recorder = Recorder(file)
@@ -202,6 +201,7 @@ def test_a_line_that_its_writer_did_not_end_says_nothing(tmp_path):
     assert [each.what for each in read(file)] == ["kill", "drained", "drained"]
 
 
+@pytest.mark.integration
 def test_what_is_recorded_of_a_room_is_sound(tmp_path):
     program = """
         import sys

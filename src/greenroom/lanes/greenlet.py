@@ -164,10 +164,10 @@ class GreenletLane:
         self._turn_comes = False
         self.turning()
         self._turn_ends = time.perf_counter() + BUDGET
-        parked = len(self._lot)
+        put_aside = len(self._lot)
         while (self._jobs or self._calls) and self._running_jobs + self._running_calls < self.limit:
-            # What was parked has had a whole slice: another one, and requests would wait for both.
-            if time.perf_counter() >= self._turn_ends or len(self._lot) > parked:
+            # What was put aside has had a slice: another one, and requests would wait for both.
+            if time.perf_counter() >= self._turn_ends or len(self._lot) > put_aside:
                 self._ask_for_turn()
                 return
             self._resume_worker()
@@ -175,6 +175,7 @@ class GreenletLane:
     def _resume_worker(self) -> None:
         self._lot.begun_at = time.perf_counter()
         (self._parked.pop() if self._parked else greenlet(self._work, self._hub)).switch()
+        self._lot.beginner = None  # it may come back in this turn, and what others did meanwhile is not its own
 
     def _work(self) -> None:
         """A worker's life: take what waits, run it, park when the turn is over or nothing waits."""
@@ -197,6 +198,7 @@ class GreenletLane:
                 if now >= self._turn_ends:
                     self._ask_for_turn()
                     break
+            self._lot.beginner = None
             if len(self._parked) >= self.size:
                 return
             self._parked.append(me)
