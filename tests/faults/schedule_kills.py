@@ -100,7 +100,8 @@ def remember():
 def serve(folder, zero, speed):
     """What each of the processes does, until it is killed."""
     clock = FastClock(zero, speed)
-    room = Greenroom(f"sqlite:///{folder}/greenroom.db", clock=clock, durability="process")
+    kept = timedelta(days=365)  # by the fast clock
+    room = Greenroom(f"sqlite:///{folder}/greenroom.db", clock=clock, durability="process", retention=kept)
     task = room.task(remember, name="remember")
     for expression in EXPRESSIONS:
         room.periodic(cron(expression, timezone=TIMEZONE), name=expression, coalesce="all")(task)

@@ -87,6 +87,21 @@ def test_what_a_killed_process_ran_is_rescued_and_nothing_of_it_is_left(survivor
     assert sorted(job.id for job in survivor.claim(Claim(now, {"greenlet": 9})).jobs) == ids
 
 
+def test_nothing_is_left_of_a_process_that_was_killed_before_anybody_knew_of_it(survivor, path):
+    folder = path.parent / "jobs.db.workers"
+    before = {*folder.iterdir()}
+    program = "import sys, pathlib; from greenroom.stores._incarnation import Incarnation; Incarnation(pathlib.Path"
+    command = [sys.executable, "-c", f"{program}(sys.argv[1])); print(flush=True); sys.stdin.read()", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        survivor.expired(SystemClock().now(), 10)
+        assert len({*folder.iterdir()} - before) == 1, "it lives, and is about to be known"
+        process.kill()
+        process.wait()
+    survivor.expired(SystemClock().now(), 10)
+    assert {*folder.iterdir()} == before
+
+
 def test_a_killed_process_is_noticed_by_one_that_starts_afterwards(path):
     with a_worker(path) as (process, _, ids):
         process.kill()

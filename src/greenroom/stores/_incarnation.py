@@ -2,7 +2,8 @@
 
 Each holds a lock on a file of its own beside the database, which the kernel lets go when the process ends, so a
 crash is known at once. `lockf` and not `flock`: a forked child would keep a flock alive after its parent's death.
-A process never opens its own file a second time, for closing that would drop the lock.
+A process never opens its own file a second time, for closing that would drop the lock. A file that is there under its
+name has been locked: one that is not has outlived its process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import struct
 import sys
 import uuid
+from collections.abc import Container
 from pathlib import Path
 
 _FLOCK = struct.Struct("hhqqi4x")  # what Linux takes and gives: kind, whence, start, length, pid
@@ -34,9 +36,11 @@ class Incarnation:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.name = uuid.uuid4().hex
         self._path = folder / self.name
-        self._file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        unnamed = folder / f"{self.name}.new"
+        self._file = os.open(unnamed, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _mine.add(self.name)
+        unnamed.rename(self._path)
 
     def end(self) -> None:
         """Let go: from here on this life is over."""
@@ -77,6 +81,13 @@ def pid_of(folder: Path, name: str) -> int | None:
     finally:
         os.close(file)
     return pid if kind != fcntl.F_UNLCK and pid > 0 else None  # 0: it lives in another namespace of processes
+
+
+def forget_unknown(folder: Path, known: Container[str]) -> None:
+    """Remove what those left who died before anybody knew of them."""
+    for name in others([path.name for path in folder.iterdir()]):
+        if name not in known and is_over(folder, name):
+            forget(folder, name)
 
 
 def forget(folder: Path, name: str) -> None:

@@ -17,7 +17,7 @@ from greenroom.errors import LeaseLost, StoreCorrupt, StoreFull, StoreUnavailabl
 from greenroom.job import Job, Status
 from greenroom.stores._desk import Request
 from greenroom.stores._file import migrate
-from greenroom.stores._incarnation import Incarnation, forget, is_over
+from greenroom.stores._incarnation import Incarnation, forget, forget_unknown, is_over
 from greenroom.stores._keeper import FAULTS, LOOK, Keeper
 from greenroom.stores._marks import move
 from greenroom.stores._news import news_of
@@ -206,6 +206,7 @@ class Ledger:
             is_done = worker in fates and worker not in held
             if is_done and connection.execute(sql("bury"), {"worker": worker}).rowcount:
                 forget(self._folder, name)
+        forget_unknown(self._folder, {name for _, name, _ in others})
         return [Lost(job, fates.get(job.worker, Fate.LEFT)) for job in jobs]
 
     def tick(self, ticks: Sequence[Tick]) -> list[bool]:
