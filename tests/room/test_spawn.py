@@ -189,19 +189,19 @@ class TestStopping:
         )
 
 
+def begin_and_compute(turns):
+    turns.append("task")  # not as it ends: what was put aside does as soon as it goes on, if its time is over
+    ends = time.perf_counter() + 0.002
+    while time.perf_counter() < ends:
+        pass
+
+
 @pytest.mark.parametrize("preempt", [True, False])
 def test_a_hundred_that_compute_let_others_have_a_turn(room, preempt):
     """A hundred starts in a row would be a hundred first slices in a row, and every request would wait for all."""
     turns = []
-
-    def compute():
-        turns.append("task")  # as it begins: one that was put aside ends as soon as it goes on, if its time is over
-        ends = time.perf_counter() + 0.002
-        while time.perf_counter() < ends:
-            pass
-
-    task = room.task(compute, durable=False, preempt=preempt)
-    results = [task.enqueue() for _ in range(20)]
+    task = room.task(begin_and_compute, durable=False, preempt=preempt)
+    results = [task.enqueue(turns) for _ in range(20)]
     is_over = Event()
 
     def breathe():
