@@ -22,6 +22,7 @@ Handler = Callable[[int, FrameType | None], object]
 
 _CLOCK_MONOTONIC = 1
 _SIGEV_THREAD_ID = 4
+_STEP, _DIGITS = 0.0001, 4  # seconds, and their digits: no timer is set more finely
 
 
 class NoAlarm(Exception):
@@ -72,6 +73,8 @@ class ThreadTimer:
 
     def set(self, first: float, interval: float = 0.0) -> None:
         """Send the signal in `first` seconds, and again at each `interval` unless that is 0. 0, 0: never."""
+        if first:  # in steps, for what it was ever set to is kept
+            first = max(_STEP, round(first, _DIGITS))
         setting = self._settings.get((first, interval))
         if setting is None:
             setting = _Setting(_moment(interval), _moment(first))

@@ -48,7 +48,6 @@ class Rhythm:
 
     def wind(self, after: float) -> None:
         if self.alarm is not None:
-            after = max(RETRY, round(after, 4))  # in steps: the alarm remembers each time that it was ever set to
             self._rings_at = time.perf_counter() + after  # first: a ring in between may be the last one, and say so
             self.alarm.set(after, _AT_WORST)
 

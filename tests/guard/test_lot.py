@@ -3,6 +3,7 @@
 import gevent
 import pytest
 from gevent import get_hub
+from gevent.event import Event
 from loads import until
 
 from greenroom.lanes.lot import ParkingLot, lot_here
@@ -169,3 +170,15 @@ def test_under_steady_traffic_patience_ends(visit):
     until(lambda: len(log) == 3)
     is_over.append(True)
     traffic.join()
+
+
+def test_who_waits_is_not_taken_for_who_has_just_begun(room):
+    lot, waits = lot_here(), Event()
+    seen = []
+    room.spawn(lambda: (seen.append(lot.beginner), waits.wait(), seen.append(lot.beginner)))
+    gevent.sleep(0.01)
+    assert seen[0] is not None
+    assert lot.beginner is None
+    waits.set()
+    gevent.sleep(0.01)
+    assert seen[1] is None

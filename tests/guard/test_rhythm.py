@@ -8,7 +8,6 @@ import pytest
 
 from greenroom._alarm import Alarm
 from greenroom._rhythm import Rhythm
-from greenroom.lanes.lot import lot_here
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the alarm is another signal")
 
@@ -77,15 +76,3 @@ def test_a_ring_in_the_middle_of_winding_may_be_the_last(rhythm, rings):
     rhythm.expect(time.perf_counter())
     gevent.sleep(0.05)
     assert rings, "it was taken for one that is about to ring"
-
-
-def test_who_waits_is_not_taken_for_who_has_just_begun(room):
-    lot, waits = lot_here(), gevent.event.Event()
-    seen = []
-    room.spawn(lambda: (seen.append(lot.beginner), waits.wait(), seen.append(lot.beginner)))
-    gevent.sleep(0.01)
-    assert seen[0] is not None
-    assert lot.beginner is None
-    waits.set()
-    gevent.sleep(0.01)
-    assert seen[1] is None
