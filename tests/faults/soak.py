@@ -105,7 +105,7 @@ def _wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
     ends = time.monotonic() + PATIENCE
     while True:
         try:
-            _census(port)
+            _get(port, "/census")
         except OSError:
             assert server.poll() is None, log.read_text()
             assert time.monotonic() < ends, "it does not begin to serve"
@@ -115,6 +115,7 @@ def _wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
 
 
 def _census(port: int) -> dict[str, int]:
+    assert _get(port, "/crowd") == b"ok"  # each time: a thread that has nothing to do goes home after a while
     return json.loads(_get(port, "/census"))
 
 
@@ -125,7 +126,6 @@ def _get(port: int, path: str) -> bytes:
 
 
 def _ask(found: Soak, port: int, pid: int, database: Path) -> None:
-    assert _get(port, "/crowd") == b"ok"
     began = time.monotonic()
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(_keep_asking, port, began + found.seconds, number) for number in range(CLIENTS)]
