@@ -51,7 +51,7 @@ def test_a_job_runs_or_was_never_there(make_room, declare, end, slots):
     until(lambda: (counts := room.counts())[Status.READY] == counts[Status.RUNNING] == 0)
     assert set(acknowledged) <= set(stage.seen)
     assert len(stage.seen) == len(set(stage.seen)) == room.counts()[Status.SUCCESSFUL]
-    assert room._backstage.lanes["greenlet"].room >= slots
+    until(lambda: room._backstage.lanes["greenlet"].room >= slots)  # a claim that is under way has reserved them
 
 
 @in_a_file

@@ -27,13 +27,10 @@ class Heart:
         self.longest = 0.0
         self._timer = get_hub().loop.timer(BEAT, BEAT)
         self._felt = 0.0
-        self._freezes = False  # unless somebody else has
         self._awaited: list[tuple[int, Callable[[], object]]] = []
 
     def __enter__(self) -> Self:
-        self._freezes = not gc.get_freeze_count()
-        if self._freezes:
-            gc.freeze()
+        gc.freeze()
         self._felt = time.thread_time()
         self._timer.start(self._beat)
         return self
@@ -44,8 +41,7 @@ class Heart:
         self._feel()
         self._timer.stop()
         self._timer.close()
-        if self._freezes:
-            gc.unfreeze()
+        gc.unfreeze()
 
     def at(self, beat: int, then: Callable[[], object]) -> None:
         """Have something done in the loop itself, at that beat, or at the next one if it is past."""
