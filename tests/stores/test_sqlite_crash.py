@@ -1,8 +1,10 @@
+import fcntl
 import signal
 import subprocess
 import sys
 import textwrap
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from greenroom.clock import SystemClock
 from greenroom.job import Status
 from greenroom.outcome import Released
 from greenroom.stores import SqliteStore
+from greenroom.stores._incarnation import Incarnation
 from greenroom.stores.base import LEASE, Claim, Fate
 from greenroom.testing import a_job
 
@@ -100,6 +103,59 @@ def test_nothing_is_left_of_a_process_that_was_killed_before_anybody_knew_of_it(
         process.wait()
     survivor.expired(SystemClock().now(), 10)
     assert {*folder.iterdir()} == before
+
+
+BEFORE = {
+    "it is locked": "fcntl.lockf = stop",
+    "it has its name": "pathlib.Path.rename = stop",
+}
+
+
+@pytest.mark.parametrize("moment", BEFORE)
+def test_nor_of_one_that_was_killed_before(survivor, path, moment):
+    folder = path.parent / "jobs.db.workers"
+    before = {*folder.iterdir()}
+    program = f"""
+        import fcntl, pathlib, sys
+        from greenroom.stores._incarnation import Incarnation
+
+        def stop(*_):
+            print(flush=True)
+            sys.stdin.read()
+
+        {BEFORE[moment]}
+        Incarnation(pathlib.Path(sys.argv[1]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert len({*folder.iterdir()} - before) == 1
+        process.kill()
+        process.wait()
+    survivor.expired(SystemClock().now(), 10)
+    assert {*folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("moment", BEFORE)
+def test_one_whose_file_is_taken_for_one_that_was_left_makes_another(tmp_path, monkeypatch, moment):
+    folder, seen = tmp_path / "jobs.db.workers", []
+    module, verb = (fcntl, "lockf") if moment == "it is locked" else (Path, "rename")
+    sound = getattr(module, verb)
+
+    def taken_away(*given):
+        monkeypatch.undo()
+        (file,) = folder.iterdir()
+        file.unlink()
+        seen.append(file.name)
+        return sound(*given)
+
+    monkeypatch.setattr(module, verb, taken_away)
+    life = Incarnation(folder)
+    assert [file.name for file in folder.iterdir()] == [life.name] == [seen[0].removesuffix(".new")]
+    check = "import sys, pathlib; from greenroom.stores._incarnation import is_over; print(is_over(pathlib.Path"
+    command = [sys.executable, "-c", f"{check}(sys.argv[1]), sys.argv[2]))", str(folder), life.name]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+    life.end()
 
 
 def test_a_killed_process_is_noticed_by_one_that_starts_afterwards(path):

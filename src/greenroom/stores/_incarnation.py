@@ -2,8 +2,8 @@
 
 Each holds a lock on a file of its own beside the database, which the kernel lets go when the process ends, so a
 crash is known at once. `lockf` and not `flock`: a forked child would keep a flock alive after its parent's death.
-A process never opens its own file a second time, for closing that would drop the lock. A file that is there under its
-name has been locked: one that is not has outlived its process.
+A process never opens its own file a second time, for closing that would drop the lock. A file is locked before it is
+given its name: one that is not locked has outlived its process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Container
 from pathlib import Path
 
 _FLOCK = struct.Struct("hhqqi4x")  # what Linux takes and gives: kind, whence, start, length, pid
+_UNNAMED = ".new"
 _mine: set[str] = set()  # POSIX locks do not shut out their own process: it has to know what it holds
 
 
@@ -36,11 +37,12 @@ class Incarnation:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.name = uuid.uuid4().hex
         self._path = folder / self.name
-        unnamed = folder / f"{self.name}.new"
-        self._file = os.open(unnamed, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _mine.add(self.name)
-        unnamed.rename(self._path)
+        _mine.add(self.name)  # before anybody here could take it for another's, and look whether it is locked
+        try:
+            self._file = _make(self._path)
+        except BaseException:
+            _mine.discard(self.name)
+            raise
 
     def end(self) -> None:
         """Let go: from here on this life is over."""
@@ -48,6 +50,20 @@ class Incarnation:
             _mine.discard(self.name)
             self._path.unlink(missing_ok=True)
             os.close(self._file)
+
+
+def _make(path: Path) -> int:
+    """Make the file, and lock it. It is made once more if `forget_unknown` has taken it for one that was left."""
+    unnamed = path.with_name(path.name + _UNNAMED)
+    while True:
+        file = os.open(unnamed, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(path)
+        except (BlockingIOError, FileNotFoundError):
+            os.close(file)
+        else:
+            return file
 
 
 def is_over(folder: Path, name: str) -> bool:
@@ -85,9 +101,10 @@ def pid_of(folder: Path, name: str) -> int | None:
 
 def forget_unknown(folder: Path, known: Container[str]) -> None:
     """Remove what those left who died before anybody knew of them."""
-    for name in others([path.name for path in folder.iterdir()]):
-        if name not in known and is_over(folder, name):
-            forget(folder, name)
+    files = {path.name.removesuffix(_UNNAMED): path.name for path in folder.iterdir()}
+    for name in others([*files]):
+        if name not in known and is_over(folder, files[name]):
+            forget(folder, files[name])
 
 
 def forget(folder: Path, name: str) -> None:

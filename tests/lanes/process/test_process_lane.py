@@ -269,7 +269,7 @@ class TestEndings:
 
     def test_the_room_stops_with_a_task_that_never_ends(self, room, declare, tmp_path):
         declare(room, labours.spin_whatever_comes).enqueue(str(tmp_path / "pid"))
-        until((tmp_path / "pid").exists)
+        until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "its number")
         begun = time.monotonic()
         room.stop(0)
         assert time.monotonic() - begun < 4
