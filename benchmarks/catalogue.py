@@ -237,11 +237,23 @@ BACKLOG = Case(
             bar=at_most(5 * MS, 5 * MS),
         ),
         Row(
+            measure="the same, while the file is checked at first",
+            ours="ready.p99_at_first",
+            unit=MILLISECONDS,
+            by=ALONE,
+        ),
+        Row(
             measure="empty claim with 1 M scheduled, p99",
             ours="future.p99",
             unit=MILLISECONDS,
             by=ALONE,
             bar=at_most(1 * MS, 1 * MS),
+        ),
+        Row(
+            measure="the same, while the file is checked at first",
+            ours="future.p99_at_first",
+            unit=MILLISECONDS,
+            by=ALONE,
         ),
     ),
 )

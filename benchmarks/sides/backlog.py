@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from time import perf_counter
+from time import perf_counter, sleep
 
 from benchmarks.load import PAYLOAD, quantile
 from benchmarks.side import Figures, Plan
@@ -15,7 +15,7 @@ from greenroom.stores.base import Claim
 
 JOBS = 1_000_000
 BATCH = 10_000
-CLAIMS = 1_000  # of which ten are slower than the p99: the first ones meet a cold cache
+FIRST_CLAIMS, CLAIMS = 300, 1_000
 SLOTS = 100
 HOUR = 3600 * SECOND
 LANE = "greenlet"
@@ -31,27 +31,35 @@ def prepare(plan: Plan) -> Figures:
 
 def ready(plan: Plan) -> Figures:
     """A hundred free slots, always filled."""
-    return _claims(f"{plan.shared}/ready.db", expected=SLOTS)
+    return _claims(plan, "ready.db", expected=SLOTS)
 
 
 def future(plan: Plan) -> Figures:
-    return _claims(f"{plan.shared}/future.db", expected=0)
+    return _claims(plan, "future.db", expected=0)
 
 
-def _claims(path: str, *, expected: int) -> Figures:
-    clock, taken = SystemClock(), []
-    store = SqliteStore(path)
+def _claims(plan: Plan, file: str, *, expected: int) -> Figures:
+    store = SqliteStore(f"{plan.shared}/{file}")
     store.open()
     try:
-        for _ in range(CLAIMS):
-            started = perf_counter()
-            claimed = store.claim(Claim(now=clock.now(), slots={LANE: SLOTS}))
-            taken.append(perf_counter() - started)
-            if len(claimed.jobs) < expected:
-                break  # a --quick backlog runs out
+        first = _seconds_of(store, FIRST_CLAIMS, expected)  # the file is checked meanwhile, on the other core
+        sleep(plan.seconds)  # until that has come to its end
+        taken = _seconds_of(store, CLAIMS, expected) or first  # a --quick backlog runs out
     finally:
         store.close()
-    return {"p50": quantile(taken, 0.5), "p99": quantile(taken, 0.99)}
+    return {"p50": quantile(taken, 0.5), "p99": quantile(taken, 0.99), "p99_at_first": quantile(first, 0.99)}
+
+
+def _seconds_of(store: SqliteStore, claims: int, expected: int) -> list[float]:
+    """What each claim took, as long as it finds what is expected."""
+    clock, taken = SystemClock(), []
+    for _ in range(claims):
+        started = perf_counter()
+        claimed = store.claim(Claim(now=clock.now(), slots={LANE: SLOTS}))
+        taken.append(perf_counter() - started)
+        if len(claimed.jobs) < expected:
+            break
+    return taken
 
 
 def _fill(path: str, count: int, *, first: int) -> None:
