@@ -8,7 +8,7 @@ from time import time
 from benchmarks.load import Tally, quantile
 from benchmarks.side import Figures, Plan
 
-JOBS = 200
+JOBS = 600
 LEAD = 1.0  # seconds before the first one: nobody is to be late only because he is still scheduling
 
 
