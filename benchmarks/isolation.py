@@ -113,7 +113,7 @@ REFERENCE = Case(
 
 THROUGHPUT = Case(
     name="isolation-throughput",
-    rounds=2,
+    rounds=5,
     sides={ROOM: "isolation:work_of_room", SPAWN: "isolation:work_of_greenlets"},
     rows=(
         Row(
