@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from statistics import median
 from time import monotonic, sleep
 from urllib.request import urlopen
 
@@ -21,6 +23,7 @@ from benchmarks.side import Figures, Plan, Unavailable
 
 QUIET = 4.0  # seconds until what a start stirred up has settled: suspects are looked for 3 seconds after it
 TASKS = 4
+PAIRS = 7
 
 
 def prepare(plan: Plan) -> Figures:
@@ -64,21 +67,36 @@ def switches(plan: Plan, contender: str) -> Figures:
     return {"rate": sum(count - before.get(thread, 0) for thread, count in after.items()) / taken}
 
 
-def work_of_greenlets(plan: Plan) -> Figures:
-    """Rows of CPU tasks a second with no requests: plain greenlets, one after the other."""
-    return _rate_of_rows(plan, lambda rows: [gevent.spawn(_rows, rows).get for _ in range(TASKS)])
+def work(plan: Plan) -> Figures:
+    """Rows of CPU tasks a second with no requests: in the greenlet lane, and as plain greenlets one after the other.
 
-
-def work_of_room(plan: Plan) -> Figures:
-    """The same tasks in the greenlet lane."""
+    They take turns within one process, as in `guard`: two of them differ by more than what this costs.
+    """
     from benchmarks.apps.room import chore, room
 
-    room.start()
     task = room.task(max_attempts=1, name="rows")(_rows)
-    chore.enqueue("wait").wait()
-    figures = _rate_of_rows(plan, lambda rows: [task.enqueue(rows).wait for _ in range(TASKS)])
-    room.stop()
-    return figures
+    rows = max(25, int(plan.seconds / 2 / _seconds_of(lambda: [partial(_rows, 500)]) * 500 / TASKS))
+
+    def of_room() -> float:
+        room.start()
+        chore.enqueue("wait").wait()
+        sleep(0.2)  # until what the start stirred up has settled
+        taken = _seconds_of(lambda: [task.enqueue(rows).wait for _ in range(TASKS)])
+        room.stop()
+        return taken
+
+    def of_greenlets() -> float:
+        return _seconds_of(lambda: [gevent.spawn(_rows, rows).get for _ in range(TASKS)])
+
+    pairs: list[tuple[float, float]] = []
+    for number in range(PAIRS):
+        # Whoever comes second finds a warmer process: each does so as often as the other.
+        if number % 2:
+            pairs.append((of_room(), of_greenlets()))
+        else:
+            pairs.append((of_greenlets(), of_room())[::-1])
+    plain = TASKS * rows / median(plain for _, plain in pairs)
+    return {"room": plain * median(plain / ours for ours, plain in pairs), "plain": plain}
 
 
 def _rows(count: int) -> None:
@@ -86,15 +104,11 @@ def _rows(count: int) -> None:
         compute_row()
 
 
-def _rate_of_rows(plan: Plan, begin) -> Figures:
+def _seconds_of(begin: Callable[[], list[Callable[[], object]]]) -> float:
     started = monotonic()
-    _rows(500)
-    each = (monotonic() - started) / 500
-    rows = max(100, int(plan.seconds / each / TASKS))
-    started = monotonic()
-    for wait in begin(rows):
+    for wait in begin():
         wait()
-    return {"rate": TASKS * rows / (monotonic() - started)}
+    return monotonic() - started
 
 
 @contextmanager
