@@ -229,13 +229,17 @@ class TestCarriedOver:
 class TestEndings:
     def test_a_timeout_ends_an_endless_loop(self, room, declare, tmp_path):
         declare(room, labours.add).enqueue(1).wait(PATIENCE)
+        begun = time.monotonic()
         result = declare(room, labours.spin, timeout=1).enqueue(str(tmp_path / "pid")).wait(PATIENCE)
+        assert time.monotonic() - begun < 1.5
         assert error_of(result).exception_class_path == "builtins.TimeoutError"
         assert declare(room, labours.add, name="again").enqueue(1).wait(PATIENCE).return_value == 1
 
     def test_also_one_that_will_not_be_told(self, room, declare, tmp_path):
         declare(room, labours.add).enqueue(1).wait(PATIENCE)
+        begun = time.monotonic()
         result = declare(room, labours.spin_whatever_comes, timeout=1).enqueue(str(tmp_path / "pid")).wait(PATIENCE)
+        assert time.monotonic() - begun < 1.5
         assert error_of(result).exception_class_path == "builtins.TimeoutError"
         until(lambda: is_gone(int((tmp_path / "pid").read_text())), "its end")
         assert declare(room, labours.add, name="again").enqueue(1).wait(PATIENCE).return_value == 1
@@ -245,7 +249,9 @@ class TestEndings:
         result = declare(room, func).enqueue(str(tmp_path / "pid"))
         until((tmp_path / "pid").exists)
         result.cancel("enough")
+        begun = time.monotonic()
         assert result.wait(PATIENCE).status is Status.CANCELLED
+        assert time.monotonic() - begun < 1.0
         until(lane_of(room).is_empty)
 
     def test_one_that_gives_way_hears_of_it_there(self, room, declare, tmp_path):
