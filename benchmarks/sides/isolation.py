@@ -7,9 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from statistics import median
 from time import monotonic, sleep
 from urllib.request import urlopen
 
@@ -18,6 +16,8 @@ import gevent
 from benchmarks import client
 from benchmarks.apps.keeper import LACKING
 from benchmarks.chores import compute_row
+from benchmarks.load import rate_of, warm_up
+from benchmarks.pairs import in_turn
 from benchmarks.server import PYTHON, NoAnswerError, Server, first_request, free_port, running
 from benchmarks.side import Figures, Plan, Unavailable
 
@@ -75,28 +75,21 @@ def work(plan: Plan) -> Figures:
     from benchmarks.apps.room import chore, room
 
     task = room.task(max_attempts=1, name="rows")(_rows)
-    rows = max(25, int(plan.seconds / 2 / _seconds_of(lambda: [partial(_rows, 500)]) * 500 / TASKS))
+    rows = warm_up(_rows, plan.seconds / 2) // TASKS
 
-    def of_room() -> float:
+    def of_room(_: int) -> float:
         room.start()
         chore.enqueue("wait").wait()
         sleep(0.2)  # until what the start stirred up has settled
-        taken = _seconds_of(lambda: [task.enqueue(rows).wait for _ in range(TASKS)])
+        rate = rate_of(lambda rows: _finish([task.enqueue(rows).wait for _ in range(TASKS)]), rows)
         room.stop()
-        return taken
+        return TASKS * rate
 
-    def of_greenlets() -> float:
-        return _seconds_of(lambda: [gevent.spawn(_rows, rows).get for _ in range(TASKS)])
+    def of_greenlets(_: int) -> float:
+        return TASKS * rate_of(lambda rows: _finish([gevent.spawn(_rows, rows).get for _ in range(TASKS)]), rows)
 
-    pairs: list[tuple[float, float]] = []
-    for number in range(PAIRS):
-        # Whoever comes second finds a warmer process: each does so as often as the other.
-        if number % 2:
-            pairs.append((of_room(), of_greenlets()))
-        else:
-            pairs.append((of_greenlets(), of_room())[::-1])
-    plain = TASKS * rows / median(plain for _, plain in pairs)
-    return {"room": plain * median(plain / ours for ours, plain in pairs), "plain": plain}
+    ours, plain = in_turn(PAIRS, of_room, of_greenlets)
+    return {"room": ours, "plain": plain}
 
 
 def _rows(count: int) -> None:
@@ -104,11 +97,9 @@ def _rows(count: int) -> None:
         compute_row()
 
 
-def _seconds_of(begin: Callable[[], list[Callable[[], object]]]) -> float:
-    started = monotonic()
-    for wait in begin():
+def _finish(waits: list[Callable[[], object]]) -> None:
+    for wait in waits:
         wait()
-    return monotonic() - started
 
 
 @contextmanager
