@@ -4,11 +4,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+from math import inf
 
 import pytest
 
 from greenroom.errors import StoreCorrupt
-from greenroom.stores import SqliteStore, _inspection
+from greenroom.stores import SqliteStore, _checkup, _inspection
+from greenroom.stores._place import Place
 from greenroom.stores._wal import index_of, unread
 from greenroom.testing import a_job
 from tests.stores.kept import until
@@ -143,7 +145,9 @@ def test_a_file_that_is_gone_is_made_anew_and_that_is_said(store, path, caplog):
     ]
 
 
-def test_what_is_too_large_to_be_checked_first_is_checked_meanwhile(store, path, monkeypatch):
+@pytest.fixture
+def large_and_damaged(store, path, monkeypatch):
+    """A file that counts as too large to be checked before it is used, and is not whole."""
     store.open()
     store.add([a_job(payload="x" * 5000) for _ in range(50)])
     store.close()
@@ -151,11 +155,48 @@ def test_what_is_too_large_to_be_checked_first_is_checked_meanwhile(store, path,
     content[20 * 4096 :] = bytes(len(content) - 20 * 4096)
     path.write_bytes(content)
     monkeypatch.setattr(_inspection, "SMALL", 0)
-    monkeypatch.setattr("greenroom.stores.sqlite.SMALL", 0)
+    monkeypatch.setattr(_checkup, "SMALL", 0)
+
+
+@pytest.mark.usefixtures("large_and_damaged")
+def test_what_is_too_large_to_be_checked_first_is_checked_as_soon_as_nothing_is_asked(store, monkeypatch):
+    monkeypatch.setattr(_checkup, "LATEST", 3600.0)
     store.open()
     until(lambda: store.trouble)
     with pytest.raises(StoreCorrupt, match="A copy is kept as"):
         store.add([a_job()])
+
+
+@pytest.mark.usefixtures("large_and_damaged")
+def test_and_after_a_while_even_though_something_always_is(store, monkeypatch):
+    monkeypatch.setattr(_checkup, "REST", 3600.0)
+    monkeypatch.setattr(_checkup, "LATEST", 0.1)
+    store.open()
+
+    def ask_and_see():
+        store.renew(1 << 60)
+        return store.trouble
+
+    with pytest.raises(StoreCorrupt, match="A copy is kept as"):
+        until(ask_and_see)
+
+
+def test_a_checkup_is_put_off_by_what_is_asked(path, monkeypatch):
+    checkup = _checkup.Checkup(path, Place(path), durability="disk", damaged=pytest.fail)
+    assert checkup.look() == inf  # it is not open
+    checkup.opened()
+    assert checkup.look() == inf  # it is small, and was checked when it was opened
+
+    monkeypatch.setattr(_checkup, "SMALL", 0)
+    monkeypatch.setattr(_checkup, "REST", 1000.0)
+    monkeypatch.setattr(_checkup, "LATEST", 1900.0)
+    checkup.opened()
+    at_first = checkup.look()
+    assert 900 < at_first < 1000
+    checkup.asked()
+    assert at_first < checkup.look() <= 1000
+    monkeypatch.setattr(_checkup, "LATEST", 10.0)
+    assert checkup.look() < 10
 
 
 def test_a_log_says_how_much_of_it_is_not_read(path):

@@ -141,8 +141,8 @@ def test_who_wants_the_interval_timer_has_it():
 
 
 def test_who_wants_the_stacks_after_a_while_gets_them():
-    # In the midst of one long C call. faulthandler's thread reads the stacks with no lock, and dies of a frame that is
-    # being made: beside Python code it does so once in some tens of times, with or without pre-emption.
+    # In the midst of one long C call: faulthandler's thread reads the stacks with no lock, and dies of a frame in the
+    # making. Beside Python code it does so once in some tens of times, with pre-emption and without.
     said = say("""
         import faulthandler, hashlib, tempfile
 

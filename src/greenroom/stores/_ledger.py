@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from greenroom.clock import SECOND, Clock, SystemClock
-from greenroom.errors import LeaseLost, StoreCorrupt, StoreFull, StoreUnavailable
+from greenroom.errors import LeaseLost, StoreFull, StoreUnavailable
 from greenroom.job import Job, Status
+from greenroom.stores._checkup import Checkup
 from greenroom.stores._desk import Request
 from greenroom.stores._file import migrate
 from greenroom.stores._incarnation import Incarnation, forget, forget_unknown, is_over
@@ -81,6 +82,7 @@ class Ledger:
         except OSError:
             self._keeper.close()
             raise
+        self._checkup = Checkup(path, self.place, durability=durability, damaged=self._keeper.note_damage)
         self.siblings = Siblings(self._folder, heard=heard, stir=stir)
         self._ticked: list[Tick] = []  # those made in this transaction
         self._timer = SystemClock()  # when to renew is a matter of real time, whatever clock the jobs go by
@@ -96,12 +98,9 @@ class Ledger:
         """Where the file is."""
         return self._keeper.place
 
-    def note_damage(self, damage: StoreCorrupt) -> None:
-        """The file was found to be damaged. May be called from any thread."""
-        self._keeper.note_damage(damage)
-
     def serve(self, batch: list[Request[Any]]) -> None:
         """One transaction for the whole batch. If a request spoils it, each is tried by itself."""
+        self._checkup.asked()
         if (reason := self._keeper.no_room()) is not None:
             batch = without_new(batch, reason)
         try:
@@ -139,14 +138,16 @@ class Ledger:
         self._keeper.look(self._renew_now)
         with self._keeper.trying():
             self.siblings.look(self._keeper.connection)
-        if self.trouble is not None or not self.siblings.is_alone:
-            return often
-        return max(often, third - (self._timer.monotonic() - self._renewed_at))
+        pause = often
+        if self.trouble is None and self.siblings.is_alone:
+            pause = max(often, third - (self._timer.monotonic() - self._renewed_at))
+        return min(pause, self._checkup.look())
 
     def open(self) -> None:
         """Connect, bring the schema up to date, and register."""
         try:
             self._keeper.open(self._prepare)
+            self._checkup.opened()
             self.siblings.arrive()
         except FAULTS as error:
             raise self._keeper.fault(error) from error

@@ -11,25 +11,20 @@ Nothing in this process may open the database's files by hand: closing such a fi
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from greenroom._ids import id_at
-from greenroom._native import be_idle, start_thread
 from greenroom.clock import SECOND, Clock, SystemClock
-from greenroom.errors import InvalidOption, StoreCorrupt, StoreGone, StoreUnavailable
+from greenroom.errors import InvalidOption, StoreGone, StoreUnavailable
 from greenroom.job import Job, Status
 from greenroom.stores._backup import back_up
 from greenroom.stores._desk import Desk, Request
 from greenroom.stores._fault import Unreadable, fault_of, spoils
 from greenroom.stores._file import connect, prepare, unwritable
-from greenroom.stores._inspection import LARGE, SMALL, check
 from greenroom.stores._keeper import FAULTS
 from greenroom.stores._ledger import Ledger
 from greenroom.stores._place import Place
@@ -39,8 +34,6 @@ from greenroom.stores.base import LEASE, Claim, Claimed, Lost, Mark, News, Page,
 
 Durability = Literal["disk", "process"]
 T = TypeVar("T")
-
-log = logging.getLogger("greenroom.store")
 
 MILLISECOND = SECOND // 1000
 _LAST_ID = (1 << 63) - 1
@@ -172,8 +165,6 @@ class SqliteStore:
         self._reader = Desk(reading.serve, name=self.url)
         try:
             self._writer.run(ledger.open)
-            if SMALL < self._path.stat().st_size <= LARGE:
-                start_thread(partial(self._check_whole, ledger))
         except BaseException:
             self.close()
             raise
@@ -303,17 +294,6 @@ class SqliteStore:
             return [to_job(row) for row in rows]
         except Unreadable as error:
             raise fault_of(error, self._path) from error
-
-    def _check_whole(self, ledger: Ledger) -> None:
-        """On a thread of its own, for it takes 3 ms for each megabyte; and only when nobody else has work to do."""
-        be_idle()
-        try:
-            with closing(connect(self._path, durability=self._durability, read_only=True)) as connection:
-                check(connection, self._path)
-        except StoreCorrupt as damage:
-            ledger.note_damage(damage)
-        except FAULTS as error:
-            log.warning("%s could not be checked: %s", self.url, error)
 
     def _open_ledger(self) -> Ledger:
         if self._ledger is None:
