@@ -180,6 +180,8 @@ class Guard:
             self._dead_man.renew()
 
     def _turn_begins(self) -> None:
+        if self._pulse is not None:
+            self._rhythm.turn(self._pulse.began, is_undisturbed=self.lot.has_the_turn())
         if self._rhythm.is_resting:  # the alarm itself has woken the loop: that is no reason to arm it again
             self._rhythm.is_resting = False
             if self._pulse is None or not self._pulse.has_events():
@@ -257,7 +259,7 @@ class Guard:
             self._runner, self._turn, self._is_resumed = me, pulse.turns, False
             self._note(frame, now, pulse)
         if self.why_off is None:
-            left = self._rhythm.quantum * 0.9 - (now - self._since)
+            left = self._rhythm.slice * 0.9 - (now - self._since)
             if left <= 0:
                 return self._consider(frame, now, pulse)
             if self._is_resumed or self._frame is not None:
@@ -280,7 +282,7 @@ class Guard:
         # A lane has begun it in this turn of the loop, or else it is not known since when it runs.
         is_known = lot.beginner is self._runner and lot.begun_at >= pulse.began
         self._since, self._frame = lot.begun_at if is_known else now, find_boundary(frame)
-        self._rhythm.next = max(self._rhythm.quantum - (now - self._since), RETRY)
+        self._rhythm.next = max(self._rhythm.slice - (now - self._since), RETRY)
         if self._frame is None:
             self._rhythm.calm_down()
 
@@ -303,7 +305,7 @@ class Guard:
             return None
         self._runner = self._frame = None
         self._looks = 0
-        self._rhythm.next = self._rhythm.quantum
+        self._rhythm.next = self._rhythm.slice
         return piece
 
     def _may_switch(self) -> bool:

@@ -60,10 +60,10 @@ class Greenroom:
     finished jobs are kept. A job during which the process died `max_crashes` times is quarantined: it has failed, and
     `result.retry()` releases it. Nothing is opened until it is first used.
 
-    A task that computes for longer than `quantum` (1 ms) is put aside for a moment, unless `preempt` is False;
-    with `preempt_requests` so is a request of `greenroom serve`. While the process holds more than `max_memory`
-    bytes no task is begun; when the event loop does not turn for `abort_after` seconds, the process shows its stack
-    and ends, for a supervisor to start it anew.
+    A task that computes for longer than `quantum` (1 ms; while nothing else happens, 3 ms at least) is put aside for
+    a moment, unless `preempt` is False; with `preempt_requests` so is a request of `greenroom serve`. While the
+    process holds more than `max_memory` bytes no task is begun; when the event loop does not turn for `abort_after`
+    seconds, the process shows its stack and ends, for a supervisor to start it anew.
     """
 
     def __init__(

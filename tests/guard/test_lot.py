@@ -57,6 +57,23 @@ def test_one_goes_on_each_turn_of_the_loop(visit):
     assert turns[0] >= 25
 
 
+def test_has_the_turn_unless_something_else_happens_in_it(lot, visit):
+    seen = []
+    watcher = get_hub().loop.check(priority=get_hub().loop.MAXPRI)
+    watcher.start(lambda: seen.append(lot.has_the_turn()))
+    try:
+        gevent.sleep(0.01)
+        assert not any(seen)  # nobody waits there
+        staying = [visit(number, []) for number in range(2)]
+        gevent.sleep(0.05)
+        assert seen[-1] is False  # this greenlet goes on in it
+        assert seen.count(True) > 10
+        gevent.killall(staying)
+    finally:
+        watcher.stop()
+        watcher.close()
+
+
 def test_of_the_same_priority_they_take_turns(visit):
     log = []
     for name in "abc":

@@ -13,7 +13,9 @@ import gevent
 import pytest
 from loads import PATIENCE, compute, compute_for_ever, count_to, scene
 
-from greenroom import Greenroom, InvalidOption, Status
+from greenroom import Greenroom, InvalidOption, Status, _rhythm
+from greenroom._guard import guard_here
+from greenroom._rhythm import QUANTUM
 
 BOUND = 0.5  # seconds that a beat may be late; seen are some milliseconds
 SLICE = 0.005  # seconds: a quantum that is long for the times around it, and short enough for lanes not to shrink
@@ -138,6 +140,29 @@ def test_what_begins_beside_others_is_put_aside_after_one_quantum(make_room):
         gevent.sleep(0.01)
     slices = [call.get(PATIENCE) for call in [room.spawn(first_slice) for _ in range(15)]]
     assert median(slices) < SLICE * 1.5
+
+
+def changes_of_slice(count):
+    """The slices that were had, each as it changed, until there were so many, or for a second."""
+    rhythm, seen, ends = guard_here()._rhythm, [], time.perf_counter() + 1
+    while len(seen) < count and time.perf_counter() < ends:
+        if rhythm.slice != (seen[-1] if seen else None):
+            seen.append(rhythm.slice)
+    return seen
+
+
+def test_where_nothing_else_happens_slices_are_longer_until_something_does(room):
+    gevent.spawn_later(0.3, time.sleep, 0)
+    assert room.spawn(changes_of_slice, 3).get(PATIENCE) == [QUANTUM, _rhythm.SLICE, QUANTUM]
+
+
+def test_beside_requests_they_are_not(room, heart):
+    assert room.spawn(changes_of_slice, 2).get(PATIENCE) == [QUANTUM]
+    assert heart.beats > 50
+
+
+def test_nor_are_they_shorter_than_a_quantum(make_room):
+    assert make_room(quantum=SLICE).spawn(changes_of_slice, 2).get(PATIENCE) == [SLICE]
 
 
 def sink():

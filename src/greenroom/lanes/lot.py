@@ -40,6 +40,10 @@ class ParkingLot:
     def __len__(self) -> int:
         return len(self._places)
 
+    def has_the_turn(self) -> bool:
+        """Whether the turn of the loop that begins is for one of those that wait here, and for nothing else."""
+        return bool(self._hub.loop.pendingcnt == 1 and (self._idle.pending or self._impatience.pending))
+
     def park(self, priority: int = 0) -> None:
         """Wait here for a turn. Called by the greenlet itself; what is thrown into it meanwhile is raised."""
         me = getcurrent()
