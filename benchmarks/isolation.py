@@ -128,7 +128,7 @@ THROUGHPUT = Case(
 
 GUARD = Case(
     name="isolation-guard",
-    rounds=1,
+    rounds=3,
     sides={"volatile": "guard:volatile_tasks", "durable": "guard:durable_jobs"},
     rows=tuple(
         Row(

@@ -1,7 +1,8 @@
 """The guard's price where nothing needs it: tasks that end at once, with pre-emption on and off.
 
 Two per cent are less than what two processes differ by, or the same one a second later. So on and off take turns
-within one process, in short stints, and the two of a pair are compared: the median of these ratios counts.
+within one process, in short stints, and the two of a pair are compared: the median of these ratios counts. As even
+those lean to one side in one process and to the other in the next, there are several.
 """
 
 from __future__ import annotations
