@@ -44,7 +44,7 @@ def _claims(plan: Plan, file: str, *, expected: int) -> Figures:
     store.open()
     try:
         taken = _seconds_of(store, CLAIMS, expected)
-        sleep(REST)  # at the end of it the file begins to be checked, on the other core
+        sleep(REST + 0.05)  # by then the file has begun to be checked, on the other core
         meanwhile = _seconds_of(store, CLAIMS_MEANWHILE, expected)
     finally:
         store.close()

@@ -1,11 +1,11 @@
 """The guard: keeps the hub turning, whatever tasks compute.
 
-An alarm rings at each quantum while something may hold the hub, and at each few of them while nothing is seen to.
+An alarm rings at each slice while something may hold the hub, and at each few quanta while nothing is seen to.
 Python calls its handler between two instructions of whatever runs, *on the greenlet that runs*. So the handler may
 park that greenlet and switch to the hub: pre-emption with no thread and no giving away of the GIL, as Go does it.
 It is done only where it is safe:
 
-- the greenlet runs a task, and has for a whole quantum;
+- the greenlet runs a task, and has for a whole slice (a quantum, or more on a quiet site);
 - the instruction is one at which the interpreter itself looks for signals: a function's start or a loop's end. Never
   inside a C call that looks for them too (a buffered file, a regex): those hold native locks by thread;
 - no frame between the task's function and the top is gevent's (the greenlet may be linked to a lock and not yet
@@ -112,7 +112,8 @@ class Guard:
 
     def _set_rooms(self, rooms: list[Watched]) -> None:
         self._rooms = rooms
-        self._rhythm.quantum = min((room.quantum for room in rooms if room.quantum is not None), default=SLOW)
+        quantum = min((room.quantum for room in rooms if room.quantum is not None), default=SLOW)
+        self._rhythm.quantum = self._rhythm.slice = quantum
         self._admission.close()
         self._admission = Admission(lane for room in rooms for lane in room.lanes.values())
 

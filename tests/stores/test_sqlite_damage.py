@@ -1,16 +1,20 @@
 """A file that was damaged while nobody used it is refused, by name, and nothing of it is lost by that."""
 
+import os
 import signal
 import subprocess
 import sys
 import textwrap
 from math import inf
+from pathlib import Path
 
 import pytest
 
+from greenroom.clock import ManualClock
 from greenroom.errors import StoreCorrupt
 from greenroom.stores import SqliteStore, _checkup, _inspection
 from greenroom.stores._place import Place
+from greenroom.stores._requests import Call
 from greenroom.stores._wal import index_of, unread
 from greenroom.testing import a_job
 from tests.stores.kept import until
@@ -159,44 +163,78 @@ def large_and_damaged(store, path, monkeypatch):
 
 
 @pytest.mark.usefixtures("large_and_damaged")
-def test_what_is_too_large_to_be_checked_first_is_checked_as_soon_as_nothing_is_asked(store, monkeypatch):
+def test_what_is_too_large_to_be_checked_first_is_checked_as_soon_as_nothing_is_written(store, path, monkeypatch):
     monkeypatch.setattr(_checkup, "LATEST", 3600.0)
     store.open()
-    until(lambda: store.trouble)
+    until(lambda: copies(path))  # asks nothing of the store, which would let it look whether it is time
+    until(lambda: "A copy is kept as" in (store.trouble or ""))
     with pytest.raises(StoreCorrupt, match="A copy is kept as"):
         store.add([a_job()])
 
 
 @pytest.mark.usefixtures("large_and_damaged")
-def test_and_after_a_while_even_though_something_always_is(store, monkeypatch):
+def test_and_after_a_while_even_though_something_always_is(store, path, monkeypatch):
     monkeypatch.setattr(_checkup, "REST", 3600.0)
     monkeypatch.setattr(_checkup, "LATEST", 0.1)
     store.open()
-
-    def ask_and_see():
-        store.renew(1 << 60)
-        return store.trouble
-
-    with pytest.raises(StoreCorrupt, match="A copy is kept as"):
-        until(ask_and_see)
+    with pytest.raises(StoreCorrupt, match=str(path)):
+        until(lambda: store.renew(1 << 60))
 
 
-def test_a_checkup_is_put_off_by_what_is_asked(path, monkeypatch):
+def test_damage_that_is_found_in_the_midst_of_a_commit_is_not_forgotten_after_it(store, caplog):
+    store.open()
+    damage = StoreCorrupt("found just now.")
+    store._writer.ask(Call(lambda: store._ledger._keeper.note_damage(damage)))
+    with pytest.raises(StoreCorrupt, match="found just now"):
+        store.add([a_job()])
+    assert "found just now" in store.trouble
+    assert not [line for line in caplog.messages if "works again" in line]
+
+
+def locks_on(path):
+    """SQLite's, as the kernel has them: of this process, on the file's index of the log."""
+    place = beside(path, "-shm").stat()
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return [line for line in lines if line[4] == str(os.getpid()) and line[5].endswith(f":{place.st_ino}")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing else tells of locks")
+def test_a_file_that_is_closed_and_opened_while_it_is_checked_stays_locked(store, path, monkeypatch):
+    store.open()
+    for _ in range(50):
+        store.add([a_job() for _ in range(1000)])
+    store.close()
+    monkeypatch.setattr(_checkup, "SMALL", 0)
+    monkeypatch.setattr(_checkup, "REST", 0.0)
+    under_way = 0
+    for _ in range(10):
+        store.open()
+        assert locks_on(path)
+        checkup = store._ledger._checkup
+        until(lambda checkup=checkup: checkup._connection)
+        under_way += checkup._running.locked()
+        store.close()
+    assert under_way, "it was never closed while it was checked"
+
+
+def test_a_checkup_is_put_off_by_what_is_written(path, monkeypatch):
+    monkeypatch.setattr(_checkup, "REST", 1000.0)
+    monkeypatch.setattr(_checkup, "LATEST", 1900.0)
     checkup = _checkup.Checkup(path, Place(path), durability="disk", damaged=pytest.fail)
+    checkup._clock = clock = ManualClock()
     assert checkup.look() == inf  # it is not open
     checkup.opened()
     assert checkup.look() == inf  # it is small, and was checked when it was opened
 
     monkeypatch.setattr(_checkup, "SMALL", 0)
-    monkeypatch.setattr(_checkup, "REST", 1000.0)
-    monkeypatch.setattr(_checkup, "LATEST", 1900.0)
     checkup.opened()
-    at_first = checkup.look()
-    assert 900 < at_first < 1000
-    checkup.asked()
-    assert at_first < checkup.look() <= 1000
-    monkeypatch.setattr(_checkup, "LATEST", 10.0)
-    assert checkup.look() < 10
+    clock.advance(600)
+    assert checkup.look() == 400
+    checkup.written()
+    assert checkup.look() == 1000
+    clock.advance(950)
+    checkup.written()
+    assert checkup.look() == 350
 
 
 def test_a_log_says_how_much_of_it_is_not_read(path):

@@ -10,7 +10,7 @@ log = logging.getLogger("greenroom.store")
 
 
 class Condition:
-    """Of one open store. Any thread may ask; the writer's alone may change it."""
+    """Of one open store. Any thread may ask."""
 
     def __init__(self, url: str) -> None:
         self.trouble: StoreUnavailable | None = None

@@ -31,7 +31,7 @@ _open_here: list[Path] = []  # by this process; each as often as it is
 
 
 class Keeper:
-    """All of it runs on the writer's thread, but for `trouble`, which any thread may ask."""
+    """All of it runs on the writer's thread, but for `trouble` and `note_damage`."""
 
     def __init__(self, path: Path, *, durability: str) -> None:
         self._path = path
@@ -49,8 +49,8 @@ class Keeper:
 
     @property
     def trouble(self) -> StoreUnavailable | None:
-        """What is wrong just now."""
-        return self._condition.trouble or self._log.trouble
+        """What is wrong just now. Any thread may ask."""
+        return self._damage or self._condition.trouble or self._log.trouble
 
     def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
         """Connect, see that the file is whole, and do what makes it ready, in one transaction."""
@@ -80,7 +80,7 @@ class Keeper:
         """No other process writes meanwhile. Whoever comes out of it without an error may tell others that it is
         stored, once it is committed."""
         with self.lock:
-            if self._condition.trouble is not None:
+            if self._damage is not None or self._condition.trouble is not None:
                 self._check_again()
             yield self.connection()
             self.place.confirm()
@@ -135,14 +135,16 @@ class Keeper:
         return fault
 
     def note_damage(self, damage: StoreCorrupt) -> None:
-        """Somebody has found that the file is damaged, on whatever thread: nothing more is written to it."""
-        self._damage = self._damage or _kept(damage, self._path)
-        self._condition.worsen(self._damage)
+        """The file was found to be damaged: nothing more is written to it. Any thread may say so."""
+        if self._damage is None:
+            self._damage = damage  # at once: to copy it takes a while
+            self._damage = _kept(damage, self._path)
+            self._condition.worsen(self._damage)
 
     def is_well(self) -> None:
         """Something was stored just now."""
         if self._condition.trouble is not None and not self._ballast.is_spent:
-            self._condition.recover()
+            self._recover()
 
     def look(self, write: Callable[[], None]) -> None:
         """Each second: see whether all is well; after trouble, by having something written."""
@@ -156,7 +158,7 @@ class Keeper:
             self._check_again()
             if self._condition.trouble is not None:
                 write()
-                self._condition.recover()
+                self._recover()
             self._check_log()
 
     @contextmanager
@@ -204,6 +206,10 @@ class Keeper:
             connection.close()
             raise
         return connection
+
+    def _recover(self) -> None:
+        if self._damage is None:  # that may have been found in the midst of a commit, which succeeds all the same
+            self._condition.recover()
 
     def _check_again(self) -> None:
         if self._damage is not None:

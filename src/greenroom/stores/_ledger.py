@@ -100,31 +100,8 @@ class Ledger:
 
     def serve(self, batch: list[Request[Any]]) -> None:
         """One transaction for the whole batch. If a request spoils it, each is tried by itself."""
-        self._checkup.asked()
-        if (reason := self._keeper.no_room()) is not None:
-            batch = without_new(batch, reason)
-        try:
-            if batch:
-                self._transact(batch)
-                self._keeper.is_well()
-                if self.siblings.are_here:
-                    self._tell(batch)
-        except UNSTORABLE as error:
-            if len(batch) > 1:
-                for request in batch:
-                    self.serve([request])
-            else:
-                batch[0].error = unstorable(error, batch[0])
-        except LeaseLost as error:
-            # Every one of them: they were all asked in the name of the worker that is no more.
-            refuse(batch, error)
-        except FAULTS as error:
-            fault = self._keeper.fault(error)
-            if isinstance(fault, StoreFull) and self._keeper.make_room():
-                batch = without_new(batch, fault)
-                self.serve(batch)
-            else:
-                refuse(batch, fault)
+        self._serve(batch)
+        self._checkup.written()
 
     def look_after(self) -> float:
         """Renew the lease when a third of it has gone by, and see whether all is well; say when to do so again."""
@@ -154,6 +131,7 @@ class Ledger:
 
     def close(self) -> None:
         """Leave, so that whatever still runs under this worker is expired at once."""
+        self._checkup.close()
         try:
             if self.worker:
                 with self._keeper.lock:
@@ -221,6 +199,32 @@ class Ledger:
 
     def delete(self, ids: list[int], before: int) -> int:
         return self.connection().execute(sql("prune"), {"ids": json.dumps(ids), "before": before}).rowcount
+
+    def _serve(self, batch: list[Request[Any]]) -> None:
+        if (reason := self._keeper.no_room()) is not None:
+            batch = without_new(batch, reason)
+        try:
+            if batch:
+                self._transact(batch)
+                self._keeper.is_well()
+                if self.siblings.are_here:
+                    self._tell(batch)
+        except UNSTORABLE as error:
+            if len(batch) > 1:
+                for request in batch:
+                    self._serve([request])
+            else:
+                batch[0].error = unstorable(error, batch[0])
+        except LeaseLost as error:
+            # Every one of them: they were all asked in the name of the worker that is no more.
+            refuse(batch, error)
+        except FAULTS as error:
+            fault = self._keeper.fault(error)
+            if isinstance(fault, StoreFull) and self._keeper.make_room():
+                batch = without_new(batch, fault)
+                self._serve(batch)
+            else:
+                refuse(batch, fault)
 
     def _transact(self, batch: list[Request[Any]]) -> None:
         asked: dict[type, list[Any]] = {Add: [], Swap: [], Call: []}
