@@ -33,6 +33,7 @@ FILL = """
     os.kill(os.getpid(), signal.SIGKILL)
 """
 FRAME = 24 + 4096
+LOCKS = Path("/proc/locks")
 
 
 @pytest.fixture
@@ -194,11 +195,11 @@ def test_damage_that_is_found_in_the_midst_of_a_commit_is_not_forgotten_after_it
 def locks_on(path):
     """SQLite's, as the kernel has them: of this process, on the file's index of the log."""
     place = beside(path, "-shm").stat()
-    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    lines = [line.split() for line in LOCKS.read_text().splitlines()]
     return [line for line in lines if line[4] == str(os.getpid()) and line[5].endswith(f":{place.st_ino}")]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="nothing else tells of locks")
+@pytest.mark.skipif(not LOCKS.exists(), reason="nothing else tells of locks")
 def test_a_file_that_is_closed_and_opened_while_it_is_checked_stays_locked(store, path, monkeypatch):
     store.open()
     for _ in range(50):
