@@ -1,10 +1,12 @@
 """A file that was damaged while nobody used it is refused, by name, and nothing of it is lost by that."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from math import inf
 from pathlib import Path
 
@@ -236,6 +238,23 @@ def test_a_checkup_is_put_off_by_what_is_written(path, monkeypatch):
     clock.advance(950)
     checkup.written()
     assert checkup.look() == 350
+
+
+def test_a_checkup_for_which_there_is_no_thread_is_left_out_and_that_is_said(path, monkeypatch, caplog):
+    monkeypatch.setattr(_checkup, "SMALL", 0)
+    monkeypatch.setattr(_checkup, "REST", 0.0)
+    checkup = _checkup.Checkup(path, Place(path), durability="disk", damaged=pytest.fail)
+    checkup.opened()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    threading.stack_size(1 << 40)  # more than there is address space for
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 39, before[1]))
+    try:
+        assert checkup.look() == inf
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        threading.stack_size(0)
+    assert f"sqlite:///{path} could not be checked: can't start new thread" in caplog.messages
+    checkup.close()
 
 
 def test_a_log_says_how_much_of_it_is_not_read(path):

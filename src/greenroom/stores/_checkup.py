@@ -64,7 +64,11 @@ class Checkup:
             return begins - now
         self._is_due = False
         self._running.acquire()
-        start_thread(self._run)
+        try:
+            start_thread(self._run)
+        except RuntimeError as error:  # the system has no thread left
+            self._running.release()
+            log.warning("sqlite:///%s could not be checked: %s", self._path, error)
         return inf
 
     def close(self) -> None:
