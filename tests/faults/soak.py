@@ -41,7 +41,7 @@ class Soak:
     requests: int = 0
     failed: int = 0
     late: float = 0.0  # seconds that an answer took, at most
-    memory: list[tuple[float, int]] = field(default_factory=list)  # when, and bytes (PSS)
+    memory: list[tuple[float, int]] = field(default_factory=list)  # when, and bytes (see _memory)
     wal: int = 0
     before: dict[str, int] = field(default_factory=dict)
     after: dict[str, int] = field(default_factory=dict)
@@ -172,10 +172,9 @@ def _is_answered(connection: http.client.HTTPConnection, number: int) -> bool:
 
 
 def _memory(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) << 10
-    raise AssertionError("the system does not say how much memory a process holds")
+    """Of what belongs to no file: of the rest, a PSS counts the more, the fewer processes happen to use it too."""
+    facts = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    return sum(int(facts[of].split()[0]) << 10 for of in ("Anonymous", "Swap"))
 
 
 def _size(path: Path) -> int:
