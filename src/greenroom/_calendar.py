@@ -8,7 +8,7 @@ passes. cronsim applies that rule too, but lets half-hour shifts (Lord Howe) tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -27,9 +27,10 @@ _NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_OF_THE_MACHINE = ("localtime", "posixrules")
 _A_SECOND = timedelta(seconds=1)
-_A_DAY = 86_400 * SECOND  # no zone changes its offset twice in a day
-_CENTURY = 100 * 366 * _A_DAY
+_STRIDE = 3 * 86_400 * SECOND  # no zone has changed its offset and changed it back in so little time
+_CENTURY = 100 * 366 * 86_400 * SECOND
 _START = datetime(2000, 1, 1)  # noqa: DTZ001  (on the clock without zones)
 
 
@@ -50,8 +51,8 @@ class Calendar:
         except (OverflowError, ValueError):  # the year 10000
             return
 
-    def last(self, after: int, until: int, most: int) -> list[int]:
-        """The last so many slots after the one moment and up to the other, in order."""
+    def last(self, after: int, until: int, most: int, pause: Callable[[], object]) -> list[int]:
+        """The last so many slots after the one moment and up to the other, in order; `pause` is called at each."""
         width = SECOND
         while True:  # from the end, in wider and wider windows: what lies far back may be a lot
             start = max(after, until - width)
@@ -60,6 +61,7 @@ class Calendar:
                 if slot > until:
                     break
                 slots.append(slot)
+                pause()
             if len(slots) >= most or start == after or width > _CENTURY:
                 return slots[-most:]
             width *= 4
@@ -99,9 +101,11 @@ class Calendar:
 
     def _turn(self, after: int, until: int) -> int | None:
         """The first moment, after the one and up to the other, at which another offset from UTC holds."""
+        if self._zone.utcoffset(None) is not None:  # it has one offset
+            return None
         offset = self._offset(after)
         while after < until:
-            end = min(after + _A_DAY, until)
+            end = min(after + _STRIDE, until)
             if self._offset(end) != offset:
                 return self._first_of_another(offset, after, end)
             after = end
@@ -132,6 +136,10 @@ def calendar(expression: str, timezone: str) -> Calendar:
 
 
 def _zone(name: str) -> ZoneInfo:
+    if name in _OF_THE_MACHINE:
+        raise InvalidOption(
+            f"timezone={name!r} is not the same on each machine: use a name such as 'Europe/Berlin' or 'UTC'."
+        )
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, TypeError, LookupError):  # as of "../x", of a folder, of 3, of an unknown one

@@ -1,23 +1,27 @@
 """The course of a schedule: which of its slots have been dealt with, and what is due by policy. Pure.
 
-It is kept as *stretches*: spans of time all of whose slots are done with. One would do, and its end would be the
-last slot, if clocks only went forward. A clock that was a year ahead for a minute, though, would then have the last
-slot in the next year, and nothing would be due until that has come. So what was jumped over is left open, and each
-slot is enqueued once, whichever way the clock comes to it.
+One moment would do, that of the last slot, if clocks only went forward. A clock that was a year ahead for a minute,
+though, would then have the last slot in the next year, and nothing would be due until that has come. So it is kept
+as *stretches*, spans of time all of whose slots are done with, and the moment up to which it was followed last. When
+the clock is set back that moment goes with it: what was jumped over is open, and comes in its time, and no slot of
+a stretch comes again.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
+from math import inf
 from typing import Literal, NamedTuple
 
 from greenroom.clock import SECOND
-from greenroom.schedule import Schedule
+from greenroom.schedule import Pause, Schedule, nothing
 
 Coalesce = Literal["latest", "all", "earliest", "skip"]
 
 CAP = 1000  # slots made up for at once by coalesce="all"
 ON_TIME = 60 * SECOND  # late by no more than that, a slot has not been missed
+SETTLED = 60 * SECOND  # what was left out so shortly before a slot is never opened again: clocks are set by less
 KEPT = 20  # stretches
 
 Stretch = tuple[int, int]
@@ -29,12 +33,12 @@ class Policy(NamedTuple):
     coalesce: Coalesce = "latest"
     grace: int | None = None
 
-    def choose(self, schedule: Schedule, after: int, now: int) -> list[int]:
+    def choose(self, schedule: Schedule, after: int, now: int, pause: Pause) -> list[int]:
         """Which of the slots after the one moment and up to now are enqueued."""
         oldest = after if self.grace is None else max(after, now - self.grace - 1)
         match self.coalesce:
             case "all":
-                return schedule.last(oldest, now, CAP)
+                return schedule.last(oldest, now, CAP, pause)
             case "latest":
                 return schedule.last(oldest, now, 1)
             case "skip":
@@ -57,59 +61,94 @@ class Due(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What has been dealt with. The stretch that was added to last stands last."""
+    """What has been dealt with: `stretches`, in order and apart from each other.
 
-    stretches: tuple[Stretch, ...] = ()
+    `at` is the moment up to which it was followed, and `since` the one before which nothing is made up for.
+    """
 
-    def due(self, schedule: Schedule, policy: Policy, now: int) -> Due:
+    stretches: tuple[Stretch, ...]
+    at: int
+    since: int
+
+    def due(self, schedule: Schedule, policy: Policy, now: int, pause: Pause = nothing) -> Due:
         """What is due at this moment, by a clock that may have been set since the last one."""
-        here = self._stretch_at(now)
-        if here is None:
-            return Due([], self.begun(now))
-        first = schedule.following(here[1])
+        start = self._start(now)
+        if start is None:
+            return Due([], self._replace(at=now))
+        first = self._open_after(schedule, start)
         if first is None or first > now:
             return Due([], self)
         second = schedule.following(first)
         if (second is None or second > now) and policy.allows(now - first):
-            return Due([first], self._with((here[0], first), instead_of=here))  # as it nearly always is
-        slots = policy.choose(schedule, here[1], now)
-        (last,) = schedule.last(here[1], now, 1)
-        if slots and slots[0] == first and policy.coalesce == "all":
-            return Due(slots, self._with((here[0], last), instead_of=here))
-        return Due(slots, self._with((slots[0] if slots else last, last)), left_out=first)
+            return Due([first], self._with((start, first), at=first))  # as it nearly always is
+        slots = [slot for slot in policy.choose(schedule, start, now, pause) if self._holding(slot) is None]
+        (last,) = schedule.last(start, now, 1)
+        taken = [(start if slots[0] == first else slots[0], slots[-1])] if slots else []
+        course = self._with(*taken, (max(start, last - SETTLED), last), at=last)
+        return Due(slots, course, None if taken and taken[0][0] == start and policy.coalesce == "all" else first)
 
     def next(self, schedule: Schedule, now: int) -> int | None:
-        """When to ask what is due: at the first slot that has not been dealt with; now, if nothing is known."""
-        here = self._stretch_at(now)
-        if here is None:
-            return now
-        slot = schedule.following(here[1])
+        """When to ask what is due: at the first slot that has not been dealt with, or now."""
+        start = self._start(now)
+        return now if start is None else self._open_after(schedule, start)
+
+    def resumed(self, now: int) -> Course:
+        """Nothing before now is to be made up for."""
+        return self._replace(at=now, since=now)
+
+    def text(self) -> str:
+        """What `course_of` makes it of again, to be stored."""
+        return json.dumps(self._asdict())
+
+    def _start(self, now: int) -> int | None:
+        """After which moment slots are due; None if after the present one, which is to be noted then."""
+        if self.at <= now:
+            return max(self.at, self.since) if self.since <= now else self.at
+        if now < self.since:
+            return None
+        # The clock was set back: it goes on from the end of the stretch before.
+        return max([self.since, *(last for first, last in self.stretches if first <= now)])
+
+    def _open_after(self, schedule: Schedule, moment: int) -> int | None:
+        """The first slot after that moment that has not been dealt with."""
+        slot = schedule.following(moment)
         while slot is not None and (over := self._holding(slot)) is not None:
             slot = schedule.following(over[1])
         return slot
 
-    def begun(self, now: int) -> Course:
-        """Nothing before now is to be made up for."""
-        return self._with((now, now))
-
-    def text(self) -> str:
-        """What `course_of` makes it of again, to be stored."""
-        return json.dumps(self.stretches)
-
-    def _stretch_at(self, now: int) -> Stretch | None:
-        """Where the present stands: in a stretch, or behind the nearest one before it."""
-        before = [stretch for stretch in self.stretches if stretch[0] <= now]
-        return self._holding(now) or max(before, key=lambda stretch: stretch[1], default=None)
-
     def _holding(self, moment: int) -> Stretch | None:
-        holding = (stretch for stretch in self.stretches if stretch[0] <= moment <= stretch[1])
-        return max(holding, key=lambda stretch: stretch[1], default=None)
+        return next((stretch for stretch in self.stretches if stretch[0] <= moment <= stretch[1]), None)
 
-    def _with(self, stretch: Stretch, instead_of: Stretch | None = None) -> Course:
-        others = [each for each in self.stretches if each != instead_of]
-        return Course((*others, stretch)[-KEPT:])
+    def _with(self, *more: Stretch, at: int) -> Course:
+        return self._replace(stretches=_apart([*self.stretches, *more], at), at=at)
+
+
+def new_course(now: int) -> Course:
+    """That of a schedule which takes effect now."""
+    return Course((), now, now)
 
 
 def course_of(text: str) -> Course:
     """The course that gave this as its `text()`."""
-    return Course(tuple((first, last) for first, last in json.loads(text)))
+    values = json.loads(text)
+    if isinstance(values, list):  # as it was kept once: the stretch that was added to last stood last
+        stretches, at = [(first, last) for first, last in values], values[-1][1]
+        return Course(_apart(stretches, at), at, min(stretches)[0])
+    return Course(tuple((first, last) for first, last in values["stretches"]), values["at"], values["since"])
+
+
+def _apart(stretches: list[Stretch], at: int) -> tuple[Stretch, ...]:
+    """The same in order, those that touch made one. Of too many gaps the narrowest are closed, never that at `at`."""
+    apart: list[Stretch] = []
+    for first, last in sorted(stretches):
+        if apart and first <= apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(last, apart[-1][1]))
+        else:
+            apart.append((first, last))
+    while len(apart) > KEPT:
+        pairs = list(pairwise(apart))
+        widths = [inf if before[0] <= at < after[0] else after[0] - before[1] for before, after in pairs]
+        narrowest = widths.index(min(widths))
+        (first, _), (_, last) = pairs[narrowest]
+        apart[narrowest : narrowest + 2] = [(first, last)]
+    return tuple(apart)

@@ -13,14 +13,15 @@ from typing import Any, Literal
 
 from greenroom import _check
 from greenroom._course import Course, Due, Policy
-from greenroom.clock import as_span, moment_of
+from greenroom.clock import Clock, as_span, moment_of
 from greenroom.context import Occasion, of_occasion
 from greenroom.errors import InvalidOption, InvalidTask
 from greenroom.job import Job
-from greenroom.schedule import Schedule, schedule_of
+from greenroom.schedule import Pause, Schedule, schedule_of
 from greenroom.task import Task
 
 Origin = Literal["declared", "added"]
+AHEAD = 100_000  # microseconds: slots are enqueued so long before they are due
 OPTIONS = ("queue_name", "priority", "max_attempts")  # what `using` may have changed, and a stored schedule keeps
 _COALESCES = ("latest", "all", "earliest", "skip")
 
@@ -58,21 +59,28 @@ class Periodic:
     def job(self, job_id: int, task: Task[..., Any], slot: int, now: int) -> Job:
         """The job for that slot."""
         options = {name: getattr(task, name) for name in OPTIONS} | dict(self.options)
+        run_after = slot + random.randint(0, self.jitter)
         return Job(
             id=job_id,
             task=task.name,
             payload=self.payload,
             lane=task.lane,
-            run_after=slot + random.randint(0, self.jitter),
-            expires_at=moment_of(task.expires, slot),
+            run_after=run_after,
+            expires_at=moment_of(task.expires, max(run_after, now)),
             enqueued_at=now,
             context=of_occasion(Occasion(self.name, slot)),
             **options,
         )
 
-    def due(self, course: Course, now: int) -> Due:
-        """What is to be enqueued now."""
-        return course.due(self.schedule, self.policy, now)
+    def due(self, course: Course, now: int, ahead: int, pause: Pause) -> Due:
+        """What is to be enqueued now, which is so long before it is due."""
+        coalesce, grace = self.policy
+        return course.due(self.schedule, Policy(coalesce, None if grace is None else grace + ahead), now, pause)
+
+
+def horizon(clock: Clock) -> int:
+    """The moment up to which slots are enqueued just now."""
+    return clock.now() + (AHEAD if clock.passes else 0)
 
 
 def periodic_of(name: str, text: str) -> Periodic:

@@ -9,6 +9,7 @@ no disk stands between the slot and the task.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import compress
@@ -18,20 +19,21 @@ from typing import Any, NamedTuple
 from gevent import get_hub
 from gevent.event import Event
 
-from greenroom._course import Course, Due, course_of
+from greenroom._course import CAP, Course, Due, course_of, new_course
 from greenroom._native import get_ident
-from greenroom._periodic import Periodic, periodic_of
+from greenroom._periodic import Periodic, horizon, periodic_of
 from greenroom._service import Service
 from greenroom._side import Side
 from greenroom.clock import SECOND, Clock, as_datetime
 from greenroom.job import Job
+from greenroom.schedule import Unreadable
 from greenroom.stores.base import Mark, Tick
 
 log = logging.getLogger("greenroom")
 
 LOOK = 30.0  # seconds: after so long it is seen at the latest that a clock was set, or that others changed a schedule
-AHEAD = 100_000  # microseconds: slots are enqueued so long before they are due
-BATCH = 10  # schedules at a time: to find the slots of one takes up to 0.2 ms, and requests wait meanwhile
+BATCH = 10  # schedules at a time, in one transaction
+BUDGET = 0.002  # seconds for which the loop is held at a time, to find slots and make jobs
 ONE_START = 60 * SECOND  # processes that start within so long of each other are one start
 
 
@@ -60,10 +62,11 @@ class Ticker:
         self._clock = clock
         self._declared = declared
         self._find_task = find_task
-        self._ahead = AHEAD if clock.passes else 0
         self._entries: dict[str, _Entry] = {}
         self._claimed: set[str] = set()  # declared schedules whose marks have been brought up to date
+        self._told_of: set[str] = set()  # those that mean nothing here
         self._looked_at = -inf
+        self._went_on_at = 0.0  # when it last gave way
         self._is_told = False  # that there is something to see
         self._last_now = 0
         self._hub = get_hub()
@@ -91,11 +94,12 @@ class Ticker:
         self.service.wake()
 
     def _turn(self) -> float:
+        self._went_on_at = time.perf_counter()
         if self._is_told or self._clock.monotonic() - self._looked_at >= LOOK:
             self._is_told = False  # before looking: who tells of something meanwhile has it looked at again
             self._looked_at = -inf  # whatever goes wrong, it is not taken for done
             self._look()
-        now = self._clock.now() + self._ahead
+        now = horizon(self._clock)
         if now < self._last_now:
             self._entries = {name: self._entry(entry.mark, now, entry) for name, entry in self._entries.items()}
         self._last_now = now
@@ -110,15 +114,17 @@ class Ticker:
         coming = min((entry.next for entry in self._entries.values() if entry.next is not None), default=None)
         if coming is None:
             return look_again
-        return min(look_again, max(0.0, (coming - self._ahead - self._clock.now()) / SECOND))
+        return min(look_again, max(0.0, (coming - horizon(self._clock)) / SECOND))
 
     def _look(self) -> None:
         """Read the marks, and see that each declared schedule has its own."""
-        now = self._clock.now()
+        now = horizon(self._clock)
         marks = {mark.name: mark for mark in self._side.store.marks()}
-        ticks = [
-            tick for tick in (self._claim(it, marks.get(it.name), now) for it in self._declared.values()) if tick
-        ]
+        ticks = []
+        for declared in self._declared.values():
+            if tick := self._claim(declared, marks.get(declared.name), now):
+                ticks.append(tick)
+            self._pause()
         if ticks and not all(self._make(ticks)):
             return  # another process was faster, and knows as much: it is looked at again
         marks.update((tick.new.name, tick.new) for tick in ticks if tick.new is not None)
@@ -128,14 +134,14 @@ class Ticker:
 
     def _take_in(self, marks: Mapping[str, Mark], now: int) -> None:
         known, entries = self._entries, {}
-        for number, (name, mark) in enumerate(marks.items(), 1):
+        for name, mark in marks.items():
             entry = known.get(name)
             if entry is None or entry.mark != mark:
                 entry = self._entry(mark, now, entry)
-                if number % BATCH == 0:
-                    Event().wait(0)  # thousands of new ones must not hold up the loop
+                self._pause()
             if self._is_ours(entry.periodic):
                 entries[name] = entry
+                self._tell_of_unreadable(entry.periodic)
         self._entries = entries
 
     def _claim(self, declared: Periodic, mark: Mark | None, now: int) -> Tick | None:
@@ -144,17 +150,18 @@ class Ticker:
         Only then: in a deploy the old process and the new one would otherwise take turns at changing it.
         """
         if mark is None:
-            return self._with_start(declared, None, Course().begun(now), now)
+            return self._with_start(declared, None, new_course(now))
         if declared.name in self._claimed:
             return None
         stored, course = periodic_of(mark.name, mark.definition), course_of(mark.course)
         if stored.schedule != declared.schedule:
-            course = course.begun(now)  # by the new schedule, nothing before now was to be done
-        tick = self._with_start(declared.as_it_stands(stored), mark, course, now)
+            course = new_course(now)  # by the new schedule, nothing before now was to be done
+        tick = self._with_start(declared.as_it_stands(stored), mark, course)
         return None if tick.new == mark else tick
 
-    def _with_start(self, periodic: Periodic, mark: Mark | None, course: Course, now: int) -> Tick:
+    def _with_start(self, periodic: Periodic, mark: Mark | None, course: Course) -> Tick:
         jobs: list[Job] = []
+        now = self._clock.now()
         started_at = periodic.started_at
         is_one_more = started_at is not None and abs(now - started_at) < ONE_START
         if periodic.run_on_start and not periodic.is_paused and not is_one_more:
@@ -178,9 +185,9 @@ class Ticker:
 
     def _tick(self, entries: list[_Entry], now: int) -> None:
         """Enqueue what is due, unless another process has."""
-        dues = [entry.periodic.due(entry.course, now) for entry in entries]
-        made = self._make([self._tick_of(entry, due) for entry, due in zip(entries, dues, strict=True)])
-        for entry, due, is_made in zip(entries, dues, made, strict=True):
+        dues = self._dues(entries, now)
+        made = self._make([self._tick_of(entry, due) for entry, due in dues])
+        for (entry, due), is_made in zip(dues, made, strict=True):
             if not is_made:
                 self._looked_at = -inf
                 continue
@@ -188,6 +195,17 @@ class Ticker:
             self._entries[mark.name] = self._entry(mark, now, entry)
             if due.left_out is not None:
                 self._tell_of(entry.periodic, due)
+
+    def _dues(self, entries: list[_Entry], now: int) -> list[tuple[_Entry, Due]]:
+        """What is due of these schedules, or of as many of them as make about one transaction's slots."""
+        ahead, dues, left = now - self._clock.now(), [], CAP
+        for entry in entries:
+            due = entry.periodic.due(entry.course, now, ahead, self._pause)
+            dues.append((entry, due))
+            left -= len(due.slots)
+            if left <= 0:
+                break
+        return dues
 
     def _tick_of(self, entry: _Entry, due: Due) -> Tick:
         return Tick(entry.mark, _moved(entry.mark, due), self._jobs(entry.periodic, due.slots))
@@ -198,11 +216,21 @@ class Ticker:
         self._side.runner.notice(jobs)
         for job in jobs:
             self._side.enqueued(job)
+            self._pause()
         return made
 
     def _jobs(self, periodic: Periodic, slots: list[int]) -> list[Job]:
-        task, now = self._find_task(periodic.task), self._clock.now()
-        return [periodic.job(self._side.new_id(), task, slot, now) for slot in slots]
+        task, now, jobs = self._find_task(periodic.task), self._clock.now(), []
+        for slot in slots:
+            jobs.append(periodic.job(self._side.new_id(), task, slot, now))
+            self._pause()
+        return jobs
+
+    def _pause(self) -> None:
+        """Give way to others, if they have waited for long enough."""
+        if time.perf_counter() - self._went_on_at >= BUDGET:
+            Event().wait(0)
+            self._went_on_at = time.perf_counter()
 
     def _tell_of(self, periodic: Periodic, due: Due) -> None:
         log.warning(
@@ -213,6 +241,15 @@ class Ticker:
             len(due.slots) or "none",
             periodic.policy.coalesce,
         )
+
+    def _tell_of_unreadable(self, periodic: Periodic) -> None:
+        schedule = periodic.schedule
+        if isinstance(schedule, Unreadable) and periodic.name not in self._told_of:
+            self._told_of.add(periodic.name)
+            log.error(
+                "schedule %r (%s) means nothing to this process, which does not enqueue it: %s",
+                *(periodic.name, schedule, schedule.reason),
+            )
 
 
 def _moved(mark: Mark, due: Due) -> Mark:

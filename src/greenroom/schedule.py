@@ -8,6 +8,7 @@ One due time is a *slot*. Every process finds the same ones, whatever its own ti
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,20 @@ from greenroom.clock import as_datetime, as_moment, as_span
 from greenroom.errors import InvalidOption
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from greenroom._calendar import Calendar
 
 SHORTEST = timedelta(milliseconds=100)  # each slot is a transaction, and is synced to the disk
 LONGEST = timedelta(days=365 * 100)
-MOST = 200  # characters of an expression: enough for all that means something
+MOST = 1000  # characters of an expression: enough for all that means something
+
+
+Pause = Callable[[], object]
+
+
+def nothing() -> None:
+    """Nobody waits."""
 
 
 class Schedule:
@@ -35,7 +45,7 @@ class Schedule:
 
     def last_before(self, when: datetime) -> datetime | None:
         """The last slot before then, in UTC; None if there was none in a century."""
-        slots = self.last(_EARLIEST, _aware("when", when) - 1, 1)
+        slots = self.last(_EARLIEST, min(_aware("when", when), _LATEST) - 1, 1)
         return as_datetime(slots[0]) if slots else None
 
     def between(self, after: datetime, until: datetime, *, limit: int = 1000) -> list[datetime]:
@@ -51,8 +61,11 @@ class Schedule:
         """The first slot after that moment."""
         raise NotImplementedError
 
-    def last(self, after: int, until: int, most: int) -> list[int]:
-        """The last so many slots after the one moment and up to the other, in order."""
+    def last(self, after: int, until: int, most: int, pause: Pause = nothing) -> list[int]:
+        """The last so many slots after the one moment and up to the other, in order.
+
+        To find many takes a while, and `pause` is called all the time.
+        """
         raise NotImplementedError
 
     def text(self) -> str:
@@ -75,8 +88,8 @@ class Cron(Schedule):
     def following(self, moment: int) -> int | None:
         return next(self._calendar().after(moment), None)
 
-    def last(self, after: int, until: int, most: int) -> list[int]:
-        return self._calendar().last(after, until, most)
+    def last(self, after: int, until: int, most: int, pause: Pause = nothing) -> list[int]:
+        return self._calendar().last(after, until, most, pause)
 
     def text(self) -> str:
         return json.dumps(["cron", self.expression, self.timezone])
@@ -102,7 +115,7 @@ class Every(Schedule):
         slot = self.anchor + ((moment - self.anchor) // self.period + 1) * self.period
         return slot if slot < _LATEST else None
 
-    def last(self, after: int, until: int, most: int) -> list[int]:
+    def last(self, after: int, until: int, most: int, pause: Pause = nothing) -> list[int]:
         end = until - (until - self.anchor) % self.period
         start = max(after, end - most * self.period)
         return list(range(end, start, -self.period))[::-1]
@@ -115,13 +128,34 @@ class Every(Schedule):
         return f"every {timedelta(microseconds=self.period)}{start}"
 
 
-def cron(expression: str, *, timezone: str = "UTC") -> Schedule:
+@dataclass(frozen=True, slots=True)
+class Unreadable(Schedule):
+    """One that was stored where more is known, such as a time zone that is not installed here. It has no slots."""
+
+    stored: str
+    reason: str
+
+    def following(self, moment: int) -> int | None:
+        return None
+
+    def last(self, after: int, until: int, most: int, pause: Pause = nothing) -> list[int]:
+        return []
+
+    def text(self) -> str:
+        return self.stored
+
+    def __str__(self) -> str:
+        return " ".join(map(str, json.loads(self.stored)))
+
+
+def cron(expression: str, *, timezone: str | ZoneInfo = "UTC") -> Schedule:
     """Due when the clock on the wall of that time zone shows one of these times, as Debian's cron has it.
 
     Five fields (minute hour day-of-month month day-of-week), or six with seconds first; `@daily` and its like. Raises
-    InvalidOption for an expression that cannot be understood, or never fires.
+    InvalidOption for an expression that cannot be understood, or never fires, and for a zone that is not known.
     """
-    return Cron(expression, timezone)
+    zone: Any = timezone
+    return Cron(expression, getattr(zone, "key", zone))
 
 
 def every(
@@ -140,7 +174,7 @@ def every(
     Without one it is counted from 1970 in UTC: `every(minutes=5)` is due at :00, :05, :10, in every process.
     """
     units = {"weeks": weeks, "days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
-    length = _length(period, {unit: number for unit, number in units.items() if number != 0})
+    length = _length(period, {unit: number for unit, number in units.items() if number != 0 or number is False})
     if not SHORTEST <= length < LONGEST:
         raise InvalidOption(
             f"every {length} is out of range: use {SHORTEST.total_seconds()} seconds or more, less than 100 years."
@@ -151,7 +185,10 @@ def every(
 def schedule_of(text: str) -> Schedule:
     """The schedule that gave this as its `text()`."""
     kind, *values = json.loads(text)
-    return Cron(*values) if kind == "cron" else Every(*values)
+    try:
+        return Cron(*values) if kind == "cron" else Every(*values)
+    except InvalidOption as error:
+        return Unreadable(text, str(error))
 
 
 def _length(period: object, units: dict[str, Any]) -> timedelta:
@@ -175,8 +212,10 @@ def _length(period: object, units: dict[str, Any]) -> timedelta:
 
 
 def _check_text(kind: str, value: object, example: str) -> None:
-    if not isinstance(value, str) or len(value) > MOST:
-        raise InvalidOption(f"{kind} {str(value)[:MOST]!r} is not one: use a str such as {example}.")
+    if not isinstance(value, str):
+        raise InvalidOption(f"{kind} {value!r} is not one: use a str such as {example}.")
+    if len(value) > MOST:
+        raise InvalidOption(f"{kind} {value[:50]!r}... is too long: use {MOST} characters at most, as in {example}.")
 
 
 def _aware(kind: str, when: object) -> int:
@@ -185,8 +224,9 @@ def _aware(kind: str, when: object) -> int:
             f"{kind}={when!r} is not an aware datetime, and means another moment in each time zone. Give it one: "
             "datetime(2030, 1, 1, tzinfo=UTC)."
         )
-    return as_moment(when)
+    return max(as_moment(when), _FIRST)
 
 
+_FIRST = as_moment(as_datetime(0).replace(year=2))  # those of which each zone can say what its clocks show
 _EARLIEST = as_moment(as_datetime(0).replace(year=1900))
 _LATEST = as_moment(as_datetime(0).replace(year=9999))

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from greenroom import _check
 from greenroom._as_is import CallCodec
-from greenroom._course import Coalesce, Course, course_of
-from greenroom._periodic import Origin, Periodic, checked, periodic_of
+from greenroom._course import Coalesce, course_of, new_course
+from greenroom._periodic import Origin, Periodic, checked, horizon, periodic_of
 from greenroom.clock import Clock, as_datetime
 from greenroom.errors import InvalidOption, InvalidTask, StoreUnavailable, UnknownSchedule
 from greenroom.result import TaskResult
-from greenroom.schedule import Schedule
+from greenroom.schedule import Schedule, Unreadable
 from greenroom.stores.base import Mark, Tick
 from greenroom.task import Task
 
@@ -33,7 +33,8 @@ AnyTask = TypeVar("AnyTask", bound=Task[..., Any])
 class Scheduled:
     """A schedule as it stood when it was looked at. Moments are in UTC.
 
-    One that is an orphan is not enqueued by this process: no code declares it any more, or its task is unknown here.
+    One that is an orphan is not enqueued by this process: no code declares it any more, or its task, or
+    its time zone, is unknown here.
     """
 
     name: str
@@ -102,7 +103,7 @@ class Timetable:
 
         def put(mark: Mark | None, now: int) -> Mark:
             if mark is None:
-                return Mark(name, None, Course().begun(now).text(), new.text())
+                return Mark(name, None, new_course(now).text(), new.text())
             stored, course = periodic_of(name, mark.definition), course_of(mark.course)
             if not self._replace and stored.origin == "added":
                 raise InvalidOption(
@@ -110,7 +111,7 @@ class Timetable:
                     "room.schedules.using(replace=True).add(...)."
                 )
             if stored.schedule != schedule:
-                course = course.begun(now)
+                course = new_course(now)
             return Mark(name, mark.slot, course.text(), new.as_it_stands(stored).text())
 
         self._change(name, put)
@@ -132,7 +133,7 @@ class Timetable:
             known = self._known(name, mark)
             if not periodic_of(name, known.definition).is_paused:
                 return known
-            return _with(known, is_paused=False)._replace(course=course_of(known.course).begun(now).text())
+            return _with(known, is_paused=False)._replace(course=course_of(known.course).resumed(now).text())
 
         self._change(name, go_on)
 
@@ -158,10 +159,10 @@ class Timetable:
         raise _unknown(name)
 
     def __iter__(self) -> Iterator[Scheduled]:
-        now = self._place.clock.now()
+        now = horizon(self._place.clock)
         marks = {mark.name: mark for mark in self._place.side().store.marks()}
         for name, periodic in self.declared.items():  # of a room that never was started
-            marks.setdefault(name, Mark(name, None, Course().begun(now).text(), periodic.text()))
+            marks.setdefault(name, Mark(name, None, new_course(now).text(), periodic.text()))
         return iter([self._scheduled(marks[name], now) for name in sorted(marks)])
 
     def __len__(self) -> int:
@@ -205,8 +206,8 @@ class Timetable:
             return mark
         if name not in self.declared:
             raise _unknown(name)
-        now = self._place.clock.now()
-        return Mark(name, None, Course().begun(now).text(), self.declared[name].text())
+        now = horizon(self._place.clock)
+        return Mark(name, None, new_course(now).text(), self.declared[name].text())
 
     def _dropped(self, name: str, mark: Mark | None) -> None:
         self._known(name, mark)
@@ -220,7 +221,7 @@ class Timetable:
         store = self._place.side().store
         for _ in range(_TRIES):
             old = next((mark for mark in store.marks() if mark.name == name), None)
-            new = change(old, self._place.clock.now())
+            new = change(old, horizon(self._place.clock))
             if new == old or store.tick([Tick(old, new)]) == [True]:
                 self._place.changed()
                 return
@@ -229,7 +230,8 @@ class Timetable:
     def _scheduled(self, mark: Mark, now: int) -> Scheduled:
         periodic = periodic_of(mark.name, mark.definition)
         is_wanted = periodic.origin == "added" or mark.name in self.declared
-        is_orphan = not is_wanted or periodic.task not in self._place.tasks
+        is_known = periodic.task in self._place.tasks and not isinstance(periodic.schedule, Unreadable)
+        is_orphan = not (is_wanted and is_known)
         following = None if periodic.is_paused or is_orphan else course_of(mark.course).next(periodic.schedule, now)
         return Scheduled(
             name=mark.name,

@@ -18,6 +18,7 @@ from greenroom import (
     every,
     task_enqueued,
 )
+from greenroom.testing._heart import Heart
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -180,6 +181,23 @@ def test_a_clock_that_was_a_year_ahead_for_a_while_silences_nothing(begin, clock
     assert slots_of("hourly")[3:] == [NOON + 2 * HOUR, NOON + 3 * HOUR]
 
 
+@pytest.mark.parametrize("coalesce", ["latest", "all", "earliest", "skip"])
+def test_nor_does_it_by_any_policy(begin, clock, coalesce):
+    room = begin({"daily": cron("0 13 * * *"), "hourly": every(hours=1)}, coalesce=coalesce)
+    clock.step(timedelta(days=365))
+    settle(room)
+    clock.step(timedelta(days=-365))
+    settle(room)
+    ahead = set(stage.seen)
+    for _ in range(50):
+        go_on(room, clock, HOUR)
+    due = {("hourly", NOON + hour * HOUR) for hour in range(1, 51)} | {
+        ("daily", NOON + h * HOUR) for h in (1, 25, 49)
+    }
+    assert len(stage.seen) == len(set(stage.seen))
+    assert set(stage.seen) - ahead == due - ahead
+
+
 def test_a_clock_that_is_set_back_to_before_it_all_silences_nothing(begin, clock):
     room = begin({"hourly": every(hours=1)})
     go_on(room, clock, HOUR)
@@ -207,6 +225,18 @@ def test_a_changed_expression_takes_effect_and_replays_nothing(begin, clock):
     assert stage.seen == []
     go_on(room, clock, HOUR)
     assert stage.seen == [("it", NOON + 4 * HOUR)]
+
+
+@in_a_file
+def test_and_it_does_so_at_once_after_a_step_back(begin, clock):
+    room = begin({"it": every(hours=1)})
+    for _ in range(3):
+        go_on(room, clock, HOUR)
+    room.stop(5)
+    clock.step(-HOUR)
+    room = begin({"it": every(minutes=10)})
+    go_on(room, clock, HOUR / 6)
+    assert stage.seen[3:] == [("it", NOON + 2 * HOUR + HOUR / 6)]
 
 
 @in_a_file
@@ -256,6 +286,25 @@ def test_the_options_of_the_task_are_those_of_its_jobs(make_room, clock):
     assert jobs["hurried"].expires_at - jobs["hurried"].run_after == 3600 * 10**6
 
 
+@in_a_file
+def test_what_expires_does_so_when_it_could_have_run_for_so_long(begin, clock, make_room):
+    def declare(room):
+        task = room.task(takes_context=True, name="note", expires=60)(note)
+        room.periodic(every(hours=1), name="made up for", coalesce="all")(task)
+        room.periodic(every(hours=1), name="put off", jitter=1800)(task)
+        room.start()
+        settle(room)
+        return room
+
+    declare(make_room(clock=clock, start=False)).stop(5)
+    clock.advance(2.5 * HOUR)
+    room = declare(make_room(clock=clock, start=False))
+    for _ in range(30):
+        go_on(room, clock, timedelta(minutes=1))
+    assert slots_of("made up for") == [NOON + HOUR, NOON + 2 * HOUR, NOON + 3 * HOUR]
+    assert Status.CANCELLED not in {result.status for result in room.find()}
+
+
 def test_a_slot_is_signalled_as_enqueued(begin, clock, listen):
     heard = []
     listen(task_enqueued, lambda _, result: heard.append(result.slot))
@@ -270,6 +319,18 @@ def test_thousands_of_schedules_may_be_due_at_once(begin, clock):
     until(lambda: len(stage.seen) == 300)
     assert {slot for _, slot in stage.seen} == {NOON + HOUR}
     assert room.trouble() is None
+
+
+@in_a_file
+def test_years_of_slots_may_be_made_up_for_and_the_loop_turns(begin, clock):
+    schedules = {f"no. {number}": cron("0 3 * * *", timezone="Europe/Berlin") for number in range(4)}
+    begin(schedules, coalesce="all").stop(5)
+    clock.advance(timedelta(days=1500))
+    room = begin(schedules, coalesce="all", start=False)
+    with Heart() as heart:
+        room.start()
+        until(lambda: sum(room.counts().values()) == 4000)
+    assert heart.longest < 0.05
 
 
 def test_by_the_clock_of_the_machine_a_slot_is_on_time(make_room):

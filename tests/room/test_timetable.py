@@ -1,12 +1,16 @@
 """Schedules that come and go while a room runs, and what can be seen and done of all of them."""
 
+import shutil
 import threading
+import zoneinfo
+from pathlib import Path
 
 import pytest
 from acts import PATIENCE, add, in_a_file, say, see, stage, until
 from slots import HOUR, NOON, go_on, note, settle
 
 from greenroom import InvalidArguments, InvalidOption, InvalidTask, UnknownSchedule, cron, every
+from greenroom._calendar import calendar
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -239,3 +243,102 @@ def test_they_are_changed_from_any_thread(begin, clock):
     until(lambda: "hourly" in room._backstage.ticker._entries)
     go_on(room, clock, HOUR)
     assert stage.seen == [("hourly", NOON + HOUR)]
+
+
+@pytest.fixture
+def old_zone(tmp_path):
+    """A time zone that is known until `forget_it` is called, as after a machine's update."""
+    berlin = next(file for path in zoneinfo.TZPATH if (file := Path(path, "Europe/Berlin")).exists())
+    (tmp_path / "zones/US").mkdir(parents=True)
+    shutil.copy(berlin, tmp_path / "zones/US/Old")
+
+    def forget_it():
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
+        calendar.cache_clear()
+
+    zoneinfo.reset_tzpath([*zoneinfo.TZPATH, str(tmp_path / "zones")])
+    yield forget_it
+    forget_it()
+
+
+@in_a_file
+def test_a_zone_that_is_not_known_any_more_stops_its_own_schedule_alone(begin, clock, old_zone, caplog):
+    room = begin(periodic=True)
+    room.schedules.add("mail", cron("30 * * * *", timezone="US/Old"), room.tasks["note"])
+    settle(room)
+    room.stop(5)
+    old_zone()
+    room = begin(periodic=True)
+    for _ in range(4):
+        go_on(room, clock, HOUR / 2)
+    assert stage.seen == [("declared", NOON + HOUR), ("declared", NOON + 2 * HOUR)]
+    assert room.trouble() is None
+    told = [record.message for record in caplog.records if "means nothing" in record.message]
+    why = "timezone='US/Old' is not known here: use a name such as 'Europe/Berlin' or 'UTC'. If that is one, this "
+    assert told == [
+        "schedule 'mail' (cron 30 * * * * US/Old) means nothing to this process, which does not enqueue it: "
+        + why
+        + "machine has no time zones: pip install tzdata."
+    ]
+    mail = room.schedules.get("mail")
+    assert (str(mail.schedule), mail.next_slot, mail.is_orphan) == ("cron 30 * * * * US/Old", None, True)
+
+
+@in_a_file
+def test_it_can_be_paused_run_replaced_and_removed_all_the_same(begin, clock, old_zone):
+    room = begin()
+    for name in ("mail", "feed"):
+        room.schedules.add(name, cron("30 * * * *", timezone="US/Old"), room.tasks["note"])
+    room.stop(5)
+    old_zone()
+    room = begin()
+    room.schedules.pause("mail")
+    room.schedules.resume("mail")
+    assert room.schedules.run_now("mail").wait(PATIENCE).return_value is None
+    room.schedules.remove("feed")
+    room.schedules.using(replace=True).add("mail", cron("30 * * * *", timezone="UTC"), room.tasks["note"])
+    settle(room)
+    go_on(room, clock, HOUR)
+    assert stage.seen == [("mail", NOON), ("mail", NOON + HOUR / 2)]
+    assert [scheduled.name for scheduled in room.schedules] == ["mail"]
+
+
+@in_a_file
+def test_the_code_may_declare_it_anew_with_one_that_is_known(make_room, clock, old_zone):
+    def declare(zone):
+        room = make_room(clock=clock, start=False)
+        task = room.task(takes_context=True, name="note")(note)
+        room.periodic(cron("30 * * * *", timezone=zone), name="it")(task)
+        room.start()
+        settle(room)
+        return room
+
+    declare("US/Old").stop(5)
+    old_zone()
+    go_on(declare("UTC"), clock, HOUR)
+    assert stage.seen == [("it", NOON + HOUR / 2)]
+
+
+def test_one_that_is_replaced_while_it_is_paused_stays_paused(begin, clock):
+    room = begin()
+    room.schedules.add("it", every(hours=1), room.tasks["note"])
+    room.schedules.pause("it")
+    room.schedules.using(replace=True).add("it", every(minutes=30), room.tasks["note"])
+    settle(room)
+    go_on(room, clock, HOUR)
+    assert stage.seen == []
+
+
+@in_a_file
+def test_one_that_is_replaced_by_another_makes_up_for_nothing(begin, clock):
+    room = begin()
+    room.schedules.add("it", every(hours=1), room.tasks["note"])
+    room.stop(5)
+    clock.advance(3.5 * HOUR)
+    room = begin(start=False)
+    room.schedules.using(replace=True, coalesce="all").add("it", every(minutes=30), room.tasks["note"])
+    room.start()
+    settle(room)
+    go_on(room, clock, HOUR / 2)
+    assert stage.seen == [("it", NOON + 4 * HOUR)]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from math import inf, nan
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -62,9 +62,9 @@ def test_what_the_table_refuses_is_refused():
         ("@reboot", "is no time: declare it with run_on_start=True"),
         ("@fortnightly", "cannot be understood"),
         ("? * * * *", "cannot be understood: Bad minute"),
-        ("0" * 5000 + " * * * *", r"is not one: use a str such as '0 3 \* \* \*' \(minute hour"),
-        (None, "cron expression 'None' is not one"),
-        (3, "cron expression '3' is not one"),
+        ("0" * 5000 + " * * * *", r"'0{50}'... is too long: use 1000 characters at most, as in '0 3 \* \* \*' \("),
+        (None, r"cron expression None is not one: use a str such as '0 3 \* \* \*' \(minute hour"),
+        (3, "cron expression 3 is not one"),
         (["0 3 * * *"], "is not one"),
     ],
 )
@@ -74,7 +74,8 @@ def test_an_expression_that_means_nothing_is_refused(expression, reason):
 
 
 @pytest.mark.parametrize(
-    "timezone", ["Mars/Olympus", "europe/nowhere", "", "../etc/passwd", "/etc", "Europe", None, 3, ["UTC"]]
+    "timezone",
+    ["Mars/Olympus", "europe/nowhere", "", "../etc/passwd", "/etc", "Europe", "localtime", "posixrules", None, 3],
 )
 def test_a_zone_that_is_none_is_refused(timezone):
     with pytest.raises(InvalidOption, match=r"timezone.* is not .*: use a .* such as 'Europe/Berlin' or 'UTC'"):
@@ -142,6 +143,23 @@ def test_the_zone_of_the_machine_changes_nothing(tz, monkeypatch):
         time.tzset()
 
 
+def test_a_zone_may_be_given_as_what_zoneinfo_makes():
+    assert cron("0 3 * * *", timezone=ZoneInfo("Europe/Berlin")) == cron("0 3 * * *", timezone="Europe/Berlin")
+
+
+def test_an_expression_may_name_every_minute_and_hour():
+    minutes, hours = (",".join(map(str, range(number))) for number in (60, 24))
+    assert cron(f"{minutes} {hours} * * *").next_after(NEW_YEAR) == NEW_YEAR + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("schedule", [every(hours=1), cron("0 * * * *", timezone="Asia/Tokyo")])
+def test_there_is_an_answer_at_both_ends_of_the_calendar(schedule):
+    east, west = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+    assert schedule.next_after(datetime.min.replace(tzinfo=east)).year == 2
+    assert schedule.last_before(datetime.max.replace(tzinfo=west)).year == 9998
+    assert schedule.between(datetime.max.replace(tzinfo=west), datetime.max.replace(tzinfo=west)) == []
+
+
 def test_every_is_counted_from_the_epoch():
     five = every(minutes=5).between(NEW_YEAR + timedelta(seconds=1), NEW_YEAR + timedelta(minutes=10))
     assert five == [NEW_YEAR + timedelta(minutes=5), NEW_YEAR + timedelta(minutes=10)]
@@ -166,6 +184,7 @@ def test_every_is_counted_from_its_anchor():
         (lambda: every(days=inf), r"every\(days=inf\) is out of range"),
         (lambda: every(days=nan), r"every\(days=nan\) is out of range"),
         (lambda: every(minutes="5"), r"every\(minutes='5'\) is no length of time: use a number"),
+        (lambda: every(hours=1, minutes=False), r"every\(minutes=False\) is no length of time"),
         (lambda: every(minutes=True), r"every\(minutes=True\) is no length of time"),
         (lambda: every(5), r"every\(5\) is no length of time: use one timedelta, or units"),
         (lambda: every(timedelta(hours=1), minutes=5), "is no length of time: use one timedelta, or units"),
