@@ -39,6 +39,8 @@ _OURS = (__package__, lanes.__name__, f"{__package__}._child")  # the last in ch
 
 log = logging.getLogger("greenroom")
 
+_told_of: set[str] = set()  # tasks whose jobs are parked
+
 current: ContextVar[Attempt] = ContextVar("greenroom_attempt")
 
 
@@ -260,6 +262,9 @@ class Attempt:
         now = self._home.clock.now()
         # Each time longer, but not by much: an older process parks again what a newer one is about to run.
         age = now - self.job.enqueued_at
+        if self.job.task not in _told_of:  # once, and not at each look at each of them
+            _told_of.add(self.job.task)
+            log.warning("%s is parked, as others of that task will be, until a process can run it: %s", self, reason)
         wait = min(max(age // 4, _PARKED_AT_LEAST), _PARKED_AT_MOST)
         return Released(now + wait, f"parked: {reason}")
 

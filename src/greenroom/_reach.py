@@ -32,6 +32,15 @@ def in_child(verb: str) -> NotRunning:
     )
 
 
+def while_importing() -> NotRunning:
+    """What a program is told that enqueues whenever it is imported."""
+    return NotRunning(
+        "this is a helper process of lane 'process', which imports the program to find its tasks, and enqueues "
+        "nothing meanwhile: the program would do so once more in each of them. Put what it does when it is run, and "
+        'not imported, under `if __name__ == "__main__":`.'
+    )
+
+
 def full_name(func: Callable[..., Any]) -> str:
     """What stored jobs know it by; what is __main__ in the parent is so in its children too."""
     module = "__main__" if _inside.is_child and func.__module__ == _inside.MAIN else func.__module__

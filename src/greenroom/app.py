@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -22,7 +23,7 @@ from greenroom._backstage import Backstage, Limits, lane_sizes
 from greenroom._call import Call
 from greenroom._course import Coalesce
 from greenroom._guard import Guard, guard_here
-from greenroom._reach import OutOfReach, full_name, in_child
+from greenroom._reach import OutOfReach, full_name, in_child, while_importing
 from greenroom._register import Register
 from greenroom._rhythm import QUANTUM
 from greenroom._side import Side, VolatileSide
@@ -306,17 +307,19 @@ class Greenroom:
             return
         if not monkey.is_module_patched("socket"):
             log.warning(
-                "the standard library is not patched: a task that waits for the network will hold up everything "
-                "else. Use `greenroom serve`, or call gevent.monkey.patch_all() before any other import."
+                "the standard library is not patched for gevent: a server that waits in it keeps tasks from running, "
+                "if need be for ever, and a task that waits holds up everything else. Use `greenroom serve`, or call "
+                "gevent.monkey.patch_all() before any other import."
             )
         self._open().start()
         self._is_started = True
         _interrupt.listen(self)
+        atexit.register(self.stop, 0)  # what runs then is given back, and was not interrupted by a crash
 
     def stop(self, drain: float = 30.0) -> None:
         """Stop claiming, let what runs end for up to `drain` seconds, and give back the rest at no cost to it.
 
-        A second call, with less patience, hurries the first.
+        A second call, with less patience, hurries the first. A process that ends without it gives back what runs.
         """
         backstage = self._backstage
         if backstage is None:
@@ -329,6 +332,7 @@ class Greenroom:
                     backstage.close()
                 finally:
                     _interrupt.unlisten(self)
+                    atexit.unregister(self.stop)
 
     def give_back(self) -> None:
         """Give back what runs, at no cost to it, from a native thread: for who ends a process whose loop is stuck."""
@@ -407,6 +411,8 @@ class Greenroom:
     def _open(self) -> Backstage:
         """What is open; opens it first if need be."""
         if self._opened is None:
+            if _inside.is_importing:
+                raise while_importing()
             if sys.is_finalizing():  # as in the __del__ of what is left at the end: nothing can wait any more
                 raise StoreUnavailable(f"{self.url} cannot be opened any more: Python is ending. Do it before.")
             with self._lock:

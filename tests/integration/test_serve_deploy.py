@@ -149,6 +149,35 @@ def test_a_deploy_of_an_app_is_survived(serve, renew, what):
     assert server.get("/pid")[1] == str(successor)
 
 
+def test_code_whose_jobs_are_elsewhere_does_not_take_over(serve):
+    server = serve()
+    napping = server.enqueue("nap", 3)
+    stage = server.folder / "stage.py"
+    stage.write_text(stage.read_text().replace("Greenroom()", "Greenroom('sqlite:///other.db')"))
+    server.told(signal.SIGHUP)
+    server.said("This process goes on; the reason stands above.")
+    assert (
+        f"greenroom serve: the jobs of this code are in sqlite:///{server.folder}/other.db, and those of process "
+        f"{server.process.pid}, which it is to take over from, in sqlite:///{server.folder}/greenroom.db: nobody "
+        "would run these any more. Name one place outside of the releases, such as "
+        "Greenroom('sqlite:////srv/app/shared/greenroom.db'). If they are to be left behind, stop the one and start "
+        "the other.\n"
+    ) in server.stderr
+    assert not (server.folder / "other.db").exists()
+    until(lambda: server.job(napping) == ["SUCCESSFUL", 1], "it is done")
+
+
+def test_the_same_file_by_another_name_is_the_same(serve, renew, tmp_path):
+    server = serve()
+    (tmp_path / "elsewhere").symlink_to(tmp_path)
+    stage = server.folder / "stage.py"
+    other = f"Greenroom('sqlite:///{tmp_path}/elsewhere/greenroom.db')"
+    stage.write_text(stage.read_text().replace("Greenroom()", other))
+    successor = renew(server)
+    assert server.ended() == 0
+    assert server.get("/pid")[1] == str(successor)
+
+
 def test_a_stop_while_a_successor_starts_is_a_stop_of_both(serve):
     server = serve()
     (server.folder / "stage.py").write_text("import time; time.sleep(3600)")

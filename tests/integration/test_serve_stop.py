@@ -1,9 +1,13 @@
 """How `greenroom serve` ends: requests and tasks finish, or are given back; nothing is lost."""
 
+import os
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from apps.served import PATIENCE, until
@@ -224,3 +228,22 @@ def test_a_task_that_was_under_way_in_a_killed_process_runs_again(serve):
     again = serve()
     again.marked("nap ends")
     until(lambda: again.job(napping) == ["SUCCESSFUL", 2], "the second attempt is stored")
+
+
+def test_a_containers_first_process_can_be_told_to_end_while_the_app_loads(tmp_path):
+    alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("this system does not let us be the first process of anything")
+    (tmp_path / "slow.py").write_text("import time\nopen('loading', 'w').close()\ntime.sleep(3600)\n")
+    command = [*alone, sys.executable, "-m", "greenroom", "serve", "slow:app"]
+    with subprocess.Popen(command, cwd=tmp_path) as container:
+        until((tmp_path / "loading").exists, "the app loads")
+        (first,) = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()
+        os.kill(int(first), signal.SIGTERM)
+        try:
+            assert container.wait(PATIENCE) == 128 + signal.SIGTERM
+        finally:
+            container.kill()

@@ -77,6 +77,15 @@ def call(function, *args):
         mark("interrupted")
 
 
+def leave(*act):
+    """Come to the end of the program while a task runs, without having stopped the room."""
+    room.start()
+    name, *args = act
+    mark(room.tasks[name].enqueue(*args).id)
+    while "begun" not in (folder / "marks").read_text():
+        Event().wait(0.01)
+
+
 def go_on_after_one():
     """One interrupt is ignored: the task that it met runs again."""
     room.start()
@@ -96,6 +105,8 @@ ACTS = {
     "interrupt itself": lambda: run(("interrupt_itself",), ("nap", 0)),
     "call": lambda: call(spin, 3600),
     "go on": go_on_after_one,
+    "leave a nap": lambda: leave("nap", 3600),
+    "leave a spin": lambda: leave("spin", 3600),
 }
 
 if __name__ == "__main__":

@@ -30,6 +30,15 @@ def test_a_task_that_runs_is_given_back(put_on, make_room, act):
     assert (result.status, result.attempts, result.errors) == (Status.READY, 0, ())
 
 
+@in_a_file
+@pytest.mark.parametrize("act", ["leave a nap", "leave a spin"])
+def test_a_program_that_ends_without_stopping_its_room_gives_back_what_runs(put_on, make_room, act):
+    play = put_on(act)
+    assert play.end() == (0, "")
+    result = make_room(start=False).get_result(id_of(play))
+    assert (result.status, result.attempts, result.crashes, result.errors) == (Status.READY, 0, 0, ())
+
+
 def test_a_call_that_computes_is_ended_too(put_on):
     play = put_on("call")
     play.reach("begun")

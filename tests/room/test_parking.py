@@ -58,6 +58,16 @@ def test_a_job_of_an_unknown_task_is_kept_at_no_cost(enqueue, look):
     assert result.note == "parked: no task is named 'old.say' here"
 
 
+def test_the_log_tells_of_it_once_for_each_task(enqueue, look, caplog):
+    for text in ("hello", "again"):
+        look(enqueue(say, text, name="odd.say"), nothing)
+    (told,) = [record.message for record in caplog.records if "is parked" in record.message]
+    assert told.startswith("task odd.say (job ")
+    assert told.endswith(
+        ") is parked, as others of that task will be, until a process can run it: no task is named 'odd.say' here"
+    )
+
+
 def test_it_is_looked_at_again_soon_and_then_more_and_more_seldom(enqueue, look, clock):
     result_id = enqueue(say, "hello", name="old.say")
     waits = []

@@ -4,6 +4,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import pytest
 from gevent import spawn
@@ -221,3 +222,17 @@ def test_the_files_of_the_database_are_opened_by_sqlite_alone(path):
         assert opened and set(opened) == {("jobs.db", True)}, opened
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(child), str(path)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("table", ["auth_user", "job", "meta"])
+def test_the_database_of_another_program_is_refused_and_left_as_it_is(store, path, table):
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(f"CREATE TABLE {table} (id INTEGER)")
+    before = path.read_bytes()
+    with pytest.raises(InvalidOption) as refused:
+        store.open()
+    assert str(refused.value) == (
+        f"sqlite:///{path} is another program's database, with tables such as {table!r}: name a file that only "
+        "greenroom uses, such as 'sqlite:///greenroom.db'. It is made if it is not there."
+    )
+    assert path.read_bytes() == before

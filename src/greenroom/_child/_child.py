@@ -119,6 +119,7 @@ class Child:
             file.write(_SOONER)
         start_new_thread(self._watch, (start.parent,))
         signals.task_enqueued.connect(self._note_enqueued, weak=False)
+        _inside.is_importing = True
         try:
             if start.main is not None:
                 run_main(start.main)
@@ -126,6 +127,7 @@ class Child:
                 importlib.import_module(start.module)
         except BaseException:  # noqa: BLE001, S110  (raised once more, and told, when a task of it is to run)
             pass
+        _inside.is_importing = False
         _logs.take_over(lambda record: self._send(Logged(record)))
 
     def _watch(self, parent: int) -> None:

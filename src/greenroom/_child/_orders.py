@@ -17,6 +17,8 @@ from greenroom.lanes._inside import MAIN
 from greenroom.lanes._messages import Main, Order, Stop
 from greenroom.task import Task
 
+_failed: list[BaseException] = []  # what the parent's `__main__` raised when it was run here
+
 
 class Found(NamedTuple):
     """A function, and the task that it is, if that is to be had: the parent knows all about it."""
@@ -79,8 +81,9 @@ def run_main(main: Main) -> None:
             found = runpy.run_module(main.name, run_name=MAIN, alter_sys=True)
         else:
             found = runpy.run_path(str(main.path), run_name=MAIN)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[MAIN]
+        _failed.append(error)
         raise
     vars(module).update(found)
 
@@ -90,7 +93,8 @@ def _imported(order: Order) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as error:
+        reason = _failed[0] if name == MAIN and _failed else error
         raise InvalidTask(
             f"task {order.task} cannot run in lane 'process': a child process could not import {order.module}: "
-            f"{type(error).__name__}: {error}. Make it importable there, or use another lane."
+            f"{type(reason).__name__}: {reason}. Make it importable there, or use another lane."
         ) from error

@@ -24,11 +24,12 @@ class Deploy:
     """Waits for SIGHUP, for as long as `stop` was not asked. `patience` is how many seconds a successor has."""
 
     def __init__(
-        self, origin: Origin, listener: Listener, stop: Stop, supervisor: Supervisor, *, patience: float
+        self, origin: Origin, listener: Listener, store: str, stop: Stop, supervisor: Supervisor, *, patience: float
     ) -> None:
         self.is_handed_over = False
         self._origin = origin
         self._listener = listener
+        self._store = store
         self._stop = stop
         self._supervisor = supervisor
         self._patience = patience
@@ -52,14 +53,17 @@ class Deploy:
             self._stop.renewal.wait()
             self._stop.renewal.clear()
             if os.getpid() == 1:
-                log.error("SIGHUP: no successor is started, for this is process 1, with which the container ends.")
+                log.error(
+                    "SIGHUP: no successor is started, for this is process 1, with which the container ends. Start "
+                    "another container, and stop this one: SIGTERM drains it."
+                )
             else:
                 self._renew()
 
     def _renew(self) -> None:
         self._supervisor.is_reloading()
         try:
-            successor = self._successor = Successor(self._origin, self._listener)
+            successor = self._successor = Successor(self._origin, self._listener, self._store)
         except OSError as error:
             log.error("SIGHUP: no successor could be started, and this process goes on: %s", error)  # noqa: TRY400
             self._supervisor.is_kept()

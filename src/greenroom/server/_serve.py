@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -57,6 +58,7 @@ def serve(wanted: Wanted) -> int:
 
     Raises Refusal if that cannot begin.
     """
+    _can_be_told_to_end()
     origin = Origin.here()
     predecessor = Predecessor.here()
     supervisor = Supervisor(os.environ, wanted.pid)
@@ -64,10 +66,12 @@ def serve(wanted: Wanted) -> int:
     try:
         app = find_app(wanted.app)
         room = find_room(wanted.room, app)
+        if predecessor is not None:
+            predecessor.must_share(room.url)
         set_up_logs(wanted.log_level, access_log=wanted.access_log)
         listener = listener or Listener.at(parse_address(wanted.bind or USUAL))
         with Stop(wanted.drain, room.give_back) as stop:
-            deploy = Deploy(origin, listener, stop, supervisor, patience=wanted.start_timeout)
+            deploy = Deploy(origin, listener, room.url, stop, supervisor, patience=wanted.start_timeout)
             server = _serve(wanted, app, room, listener, deploy)
             supervisor.is_ready()
             if predecessor is not None:
@@ -80,6 +84,12 @@ def serve(wanted: Wanted) -> int:
         supervisor.forget()
         if listener is not None:
             listener.close()
+
+
+def _can_be_told_to_end() -> None:
+    """While the app loads, too: a container's first process ignores SIGTERM until there is a handler for it."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
 
 
 def _passed_on(wanted: Wanted, predecessor: Predecessor | None) -> Listener | None:

@@ -20,8 +20,10 @@ from gevent.event import Event
 
 from greenroom.server._listener import Listener
 from greenroom.server._origin import Origin
+from greenroom.server._refusal import FAILED, Refusal
 
-VARIABLE = "GREENROOM_TAKES_OVER"  # the two open files, who hands them over, and whether a socket's file goes along
+# The two open files, who hands them over, whether a socket's file goes along, and the store: separated by spaces.
+VARIABLE = "GREENROOM_TAKES_OVER"
 _SERVING = b"serving"
 _LEAVE = 2.0  # seconds
 _SHELL = "/bin/sh"
@@ -30,12 +32,12 @@ _SCRIPT = 'cd -- "$0" && exec "$@"'
 
 
 class Successor:
-    """A process that was started to take over this one's `listener`. Raises OSError."""
+    """A process that was started to take over this one's `listener`, and its `store`. Raises OSError."""
 
-    def __init__(self, origin: Origin, listener: Listener) -> None:
+    def __init__(self, origin: Origin, listener: Listener, store: str) -> None:
         self._ours, theirs = socket.socketpair()  # ours stays open for as long as this process lives
         try:
-            self.pid = _spawn(origin, listener, theirs)
+            self.pid = _spawn(origin, listener, theirs, store)
         except OSError:
             self._ours.close()
             raise
@@ -76,11 +78,12 @@ class Successor:
 
 
 class Predecessor:
-    """The process that has started this one to take over from it: its listening socket, and a line to it."""
+    """The process that has started this one to take over from it: its listening socket, its store, a line to it."""
 
-    def __init__(self, listener: int, line: int, pid: int, owns_file: int) -> None:
+    def __init__(self, listener: int, line: int, pid: int, owns_file: int, store: str) -> None:
         self.pid = pid
         self.listener = listener
+        self.store = store
         self._owns_file = bool(owns_file)
         os.set_inheritable(line, False)
         self._line = socket.socket(fileno=line)
@@ -89,7 +92,21 @@ class Predecessor:
     def here(cls) -> Self | None:
         """That of this process, if it has one. What it says of itself is for this process alone."""
         said = os.environ.pop(VARIABLE, None)
-        return None if said is None else cls(*map(int, said.split()))
+        if said is None:
+            return None
+        *numbers, store = said.split(" ", 4)
+        return cls(*map(int, numbers), store=store)
+
+    def must_share(self, store: str) -> None:
+        """Raise Refusal if its jobs are elsewhere than this process's: nobody would run them any more."""
+        if store != self.store:
+            raise Refusal(
+                f"the jobs of this code are in {store}, and those of process {self.pid}, which it is to take over "
+                f"from, in {self.store}: nobody would run these any more. Name one place outside of the releases, "
+                "such as Greenroom('sqlite:////srv/app/shared/greenroom.db'). If they are to be left behind, stop "
+                "the one and start the other.",
+                exit_code=FAILED,
+            )
 
     def give_way(self, listener: Listener) -> None:
         """Connections are accepted here from now on, so let it drain."""
@@ -98,10 +115,10 @@ class Predecessor:
             self._line.sendall(_SERVING)
 
 
-def _spawn(origin: Origin, listener: Listener, line: socket.socket) -> int:
+def _spawn(origin: Origin, listener: Listener, line: socket.socket, store: str) -> int:
     files = (listener.socket.fileno(), line.fileno())
     keep: list[Any] = [(os.POSIX_SPAWN_DUP2, number, number) for number in files]  # onto itself: then exec keeps it
-    given = " ".join(map(str, (*files, os.getpid(), int(listener.owns_file))))
+    given = " ".join(map(str, (*files, os.getpid(), int(listener.owns_file), store)))
     return os.posix_spawn(
         _SHELL,
         [_SHELL, "-c", _SCRIPT, origin.folder, *origin.command],

@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from gevent.monkey import get_original
 
-from greenroom.errors import StoreCorrupt
+from greenroom.errors import InvalidOption, StoreCorrupt
 from greenroom.stores._fault import DAMAGED
 from greenroom.stores._incarnation import is_over
 from greenroom.stores._wal import Index, IndexFile, Unread, index_of, unread
 
 SMALL = 4 << 20  # bytes: to check so many takes 12 ms, which a start can spare
+_OURS = {"meta", "worker", "job"}  # tables that were there from the first schema on
 LARGE = 1 << 30  # bytes: to check so many takes 3 s of a thread; more is not checked, and not copied
 
 log = logging.getLogger("greenroom.store")
@@ -45,7 +46,8 @@ def inspect(path: Path, before: Before) -> None:
     # The connection is closed first: to close the file drops SQLite's own locks on it.
     with IndexFile(index_path) as index, closing(_reading(path)) as connection:
         known = index.read() if before.same_boot else None
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        _must_be_ours(path, tables)
         if tables and _others_live(connection, path):
             return
         found = index_of(index_path)  # SQLite has just read the log, and says how far
@@ -68,6 +70,15 @@ def _others_live(connection: sqlite3.Connection, path: Path) -> bool:
     folder = path.with_name(path.name + ".workers")
     names = connection.execute("SELECT name FROM worker").fetchall()
     return not all(is_over(folder, str(name)) for (name,) in names)
+
+
+def _must_be_ours(path: Path, tables: set[str]) -> None:
+    """Raise InvalidOption for another program's database: no tables are added there, and no settings are changed."""
+    if tables and not tables >= _OURS:
+        raise InvalidOption(
+            f"sqlite:///{path} is another program's database, with tables such as {min(tables)!r}: name a file that "
+            "only greenroom uses, such as 'sqlite:///greenroom.db'. It is made if it is not there."
+        )
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:

@@ -91,7 +91,7 @@ class TestFinding:
     def test_a_main_is_run_again_under_another_name(self, put_on):
         marks, said = put_on("add").end()
         assert marks == ["imported as __main__", "imported as __mp_main__", "SUCCESSFUL 3", "ended"]
-        assert said.count("a task that waits for the network") == 1
+        assert said.count("is not patched for gevent") == 1
 
     def test_so_it_is_in_an_app_that_is_patched(self, put_on):
         marks, said = put_on("patched add").end()
@@ -184,3 +184,18 @@ class TestOptions:
 
         with pytest.raises(InvalidTask, match="Move it to module level"):
             Greenroom("memory://").task(lane="process")(local)
+
+
+def test_a_program_that_enqueues_when_it_is_imported_is_told_and_does_so_once(tmp_path):
+    (tmp_path / "careless.py").write_text(
+        "from gevent import monkey\n\nmonkey.patch_all()\n\nfrom greenroom import Greenroom\n\n"
+        'room = Greenroom()\n\n@room.task(lane="process", max_attempts=1)\ndef double(number):\n'
+        "    return 2 * number\n\nroom.start()\nresult = double.enqueue(4).wait(20)\n"
+        "print(len(room.find()), result.status.name, result.errors[0].traceback if result.errors else '')\n"
+        "room.stop(1)\n"
+    )
+    environ = {**os.environ, "GREENROOM_RUN": "1"}
+    command = [sys.executable, "careless.py"]
+    said = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.startswith("1 FAILED")
+    assert "Put what it does when it is run, and not imported, under `if __name__ ==" in said.stdout
