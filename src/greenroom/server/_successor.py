@@ -94,8 +94,8 @@ class Predecessor:
         said = os.environ.pop(VARIABLE, None)
         if said is None:
             return None
-        *numbers, store = said.split(" ", 4)
-        return cls(*map(int, numbers), store=store)
+        listener, line, pid, owns_file, store = said.split(" ", 4)
+        return cls(int(listener), int(line), int(pid), int(owns_file), store)
 
     def must_share(self, store: str) -> None:
         """Raise Refusal if its jobs are elsewhere than this process's: nobody would run them any more."""
