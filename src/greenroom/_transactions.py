@@ -3,11 +3,14 @@
 SQLite makes whoever wants to write wait, in C, for the one transaction that does. A task put aside in the middle of
 one would have the next writer, which may be a request, hold up the loop until it gives up; so such a task is left to
 go on. A connection counts as its maker's. One whose maker has ended, or is no task's greenlet, is anybody's.
+
+Without a transaction, `INSERT ... RETURNING` is one by itself until its last row is fetched, as Django does it.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -16,11 +19,29 @@ from gevent import getcurrent
 from greenroom._native import get_ident
 
 _MODULES: tuple[Any, ...] = (sqlite3, sqlite3.dbapi2)
+_HALF_READ = 0.1  # seconds for which a statement may be: one that found no rows looks as if it was, for ever
 _BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
 
 
 class WatchedConnection(sqlite3.Connection):
     """What sqlite3.connect makes while transactions are watched. Unlike its base it can be referred to weakly."""
+
+    _last: ref[sqlite3.Cursor] | None = None
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        cursor = super().cursor(*args, **kwargs)
+        self._last = ref(cursor)
+        return cursor
+
+    def execute(self, *args: Any) -> Any:
+        return self.cursor().execute(*args)  # its base would make the cursor without asking for it
+
+    def half_read(self) -> object:
+        """The last statement, if it writes, and gives rows that have not all been fetched; or None."""
+        cursor = None if self._last is None else self._last()
+        # The number of rows is known once all are fetched. A statement that only reads, or gives no rows, has other
+        # signs; and what describes the rows is made anew for each.
+        return cursor.description if cursor is not None and cursor.rowcount == 0 else None
 
 
 class Transactions:
@@ -30,6 +51,8 @@ class Transactions:
         self._makers: WeakKeyDictionary[WatchedConnection, ref[Any]] = WeakKeyDictionary()
         self._home = get_ident()
         self._connect: Any = None
+        self._half_read: object = None  # what seemed to be when that was last asked,
+        self._half_read_since = 0.0  # and since when, on time.perf_counter's clock
 
     def watch(self) -> None:
         """Have sqlite3.connect tell of connections."""
@@ -49,9 +72,15 @@ class Transactions:
         for connection, maker in list(self._makers.items()):
             made_by = maker()
             is_own = made_by is greenlet or made_by is None or made_by.dead or made_by.parent is None
-            if is_own and _is_in_transaction(connection):
+            if is_own and (_is_in_transaction(connection) or self._is_half_read(connection)):
                 return True
         return False
+
+    def _is_half_read(self, connection: WatchedConnection) -> bool:
+        statement, now = connection.half_read(), time.perf_counter()
+        if statement is not self._half_read:
+            self._half_read, self._half_read_since = statement, now
+        return statement is not None and now - self._half_read_since < _HALF_READ
 
     def _make(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         if get_ident() != self._home or "factory" in kwargs or len(args) > _BEFORE_FACTORY:

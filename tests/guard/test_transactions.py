@@ -119,3 +119,45 @@ def test_connect_is_given_back(file):
     room.stop(0)
     assert sqlite3.connect is before
     assert sqlite3.dbapi2.connect is before
+
+
+def write_and_read_late(file, turns, execute):
+    connection = sqlite3.connect(file, timeout=0.1, isolation_level=None)
+    for number in range(turns):
+        cursor = execute(connection)("INSERT INTO t VALUES (?) RETURNING x", (number,))
+        for _ in range(20_000):
+            pass
+        assert cursor.fetchone() == (number,)
+    connection.close()
+
+
+@pytest.mark.parametrize("execute", [lambda it: it.execute, lambda it: it.cursor().execute], ids=["short", "long"])
+def test_nor_do_those_that_have_yet_to_fetch_what_they_have_written(room, file, execute):
+    calls = [room.spawn(write_and_read_late, file, 50, execute) for _ in range(4)]
+    for call in calls:
+        call.get(PATIENCE)
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (200,)
+
+
+def test_one_that_found_no_rows_is_put_aside_soon(room, file):
+    beats = []
+
+    def beat():
+        while True:
+            beats.append(1)
+            sleep(0.001)
+
+    def compute(file):
+        connection = sqlite3.connect(file, isolation_level=None)
+        cursor = connection.execute("UPDATE t SET x = 1 WHERE x = 99 RETURNING x")
+        assert cursor.fetchall() == []
+        ends = time.perf_counter() + 0.5
+        while time.perf_counter() < ends:
+            pass
+        connection.close()
+
+    beating = spawn(beat)
+    room.spawn(compute, file).get(PATIENCE)
+    beating.kill()
+    assert len(beats) > 20

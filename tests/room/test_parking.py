@@ -173,3 +173,13 @@ def test_a_room_of_another_file_does_not_know_it(enqueue, tmp_path):
     with pytest.raises(UnknownResult):
         other.get_result(result_id)
     other.stop(0)
+
+
+def test_two_rooms_on_one_file_are_warned_of(make_room, caplog):
+    make_room()
+    assert "opened twice" not in caplog.text
+    make_room()
+    assert (
+        "is opened twice by this process. If these are two rooms, each takes jobs of tasks that only the other "
+        "knows, and parks them: make one, in a module of its own, and import it."
+    ) in caplog.text

@@ -6,6 +6,7 @@ was opened, and never to one that is damaged.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ LOG_CAP = 256 << 20  # bytes: the log is that long only if somebody keeps it fro
 
 # What is wrong with the file, the disk or the system, and meets whatever is asked.
 FAULTS = (sqlite3.Error, OSError, MemoryError, StoreUnavailable)
+
+log = logging.getLogger("greenroom.store")
 
 _open_here: list[Path] = []  # by this process; each as often as it is
 
@@ -68,6 +71,12 @@ class Keeper:
             if self._path not in _open_here:
                 before = Before(self._ballast.was_laid_in(), self.lock.same_boot(), self._durability == "disk")
                 inspect(self._path, before)
+            else:
+                log.warning(
+                    "sqlite:///%s is opened twice by this process. If these are two rooms, each takes jobs of tasks "
+                    "that only the other knows, and parks them: make one, in a module of its own, and import it.",
+                    self._path,
+                )
             self._connection = connect(self._path, durability=self._durability)
         self.place.remember()
         self._is_open = True
