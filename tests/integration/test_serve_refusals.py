@@ -83,7 +83,7 @@ def test_an_import_that_fails_inside_the_module_is_shown(refused, tmp_path):
         "    import nothing_of_that_name\n"
         "ModuleNotFoundError: No module named 'nothing_of_that_name'\n"
         + line(
-            "broken:app cannot be served: importing module broken failed, as shown above.",
+            "broken:app cannot be used: importing module broken failed, as shown above.",
             "Mend it and start again.",
         ),
     )
@@ -103,7 +103,7 @@ def test_a_factory_that_raises_is_shown(refused):
     assert "ValueError: no database today\n" in said
     assert said.endswith(
         line(
-            "site1:create_trouble() cannot be served: site1:create_trouble() failed, as shown above.",
+            "site1:create_trouble() cannot be used: site1:create_trouble() failed, as shown above.",
             "Mend it and start again.",
         )
     )
@@ -206,6 +206,12 @@ FORMS = "give host:port (127.0.0.1:8888), [address]:port ([::1]:8888) or unix:/p
             "--bind unix:app.sock",
             ["--bind unix:app.sock: the path of a unix socket starts with a slash: unix:/run/app.sock."],
         ),
+        (
+            "--room nope",
+            ["--room nope is not the name of a room: give module:attribute, such as tasks:room."],
+        ),
+        ("--room tasks.py", ["--room tasks.py names a file.", "Name the module: tasks:room."]),
+        ("--room tasks.py:work", ["--room tasks.py:work names a file.", "Name the module: tasks:work."]),
         ("--room site1:app", ["--room site1:app is not a Greenroom: it is of type function."]),
         (
             "--room site1:rom",

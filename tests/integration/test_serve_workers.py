@@ -127,6 +127,21 @@ def test_an_app_that_is_not_there_is_refused_once_and_for_all(tmp_path):
     assert "greenroom serve: nothing:app cannot be found: there is no module nothing" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("program", "option"),
+    [
+        (["gunicorn", "-k", "greenroom.contrib.gunicorn.Worker"], "GREENROOM_ROOM="),
+        (["greenroom", "serve", "--workers", "2"], "--room "),
+    ],
+)
+def test_a_room_that_is_not_found_is_named_as_whoever_started_it_can(tmp_path, program, option):
+    (tmp_path / "bare.py").write_text("def app(environ, start_response): ...\n")
+    command = [sys.executable, "-m", *program, "bare:app", "--bind", "127.0.0.1:0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 4
+    assert f"app.extensions['greenroom']. Say where it is: {option}tasks:room.\n" in done.stderr
+
+
 def test_without_gunicorn_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "gunicorn", None)
     with pytest.raises(Refusal) as refused:

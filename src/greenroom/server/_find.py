@@ -19,14 +19,20 @@ _TARGET = re.compile(r"(?P<module>\w+(\.\w+)*):(?P<path>[^\W\d]\w*(\.[^\W\d]\w*)
 
 
 class Found:
-    """What `module:attribute` or `module:factory()` names. Raises Refusal if that is nothing."""
+    """What `module:attribute` or `module:factory()` names. Raises Refusal if that is nothing.
 
-    def __init__(self, target: str) -> None:
+    The working folder is importable from here on. `option` is what names a room; without it, an app is named.
+    """
+
+    def __init__(self, target: str, option: str = "") -> None:
         parts = _TARGET.fullmatch(target)
         if parts is None:
-            raise Refusal(_not_a_target(target))
+            raise Refusal(_not_a_target(target, option))
+        folder = str(Path.cwd())
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
         self.target = target
-        self.module = _import(parts["module"], target)
+        self.module = _import(parts["module"], target, option)
         self.value: Any = self.module
         for attribute in parts["path"].split("."):
             self.value = _attribute(self.value, attribute, target)
@@ -44,10 +50,7 @@ class Found:
 
 
 def find_app(target: str) -> Found:
-    """The WSGI application of that name. The working folder is importable from here on."""
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    """The WSGI application of that name."""
     found = Found(target)
     app = found.value
     if not callable(app):
@@ -65,21 +68,26 @@ def find_app(target: str) -> Found:
     return found
 
 
-def find_room(target: str | None, app: Found) -> Greenroom:
+def room_named(target: str, option: str = "--room ") -> Greenroom:
+    """The room of that name, which needs no app. `option` is what named it, up to the name."""
+    found = Found(target, option)
+    if not isinstance(found.value, Greenroom):
+        raise Refusal(f"{option}{target} is not a Greenroom: it is of type {type(found.value).__name__}.")
+    return found.value
+
+
+def find_room(target: str | None, app: Found, option: str = "--room ") -> Greenroom:
     """The room of that name; without one, the app's own, or the only one in its module."""
     if target is not None:
-        found = Found(target)
-        if not isinstance(found.value, Greenroom):
-            raise Refusal(f"--room {target} is not a Greenroom: it is of type {type(found.value).__name__}.")
-        return found.value
+        return room_named(target, option)
     extensions = getattr(app.value, "extensions", None)
     own = extensions.get("greenroom") if isinstance(extensions, Mapping) else None
     if isinstance(own, Greenroom):
         return own
-    return _only_room(app)
+    return _only_room(app, option)
 
 
-def _only_room(app: Found) -> Greenroom:
+def _only_room(app: Found, option: str) -> Greenroom:
     module = app.module.__name__
     rooms: dict[Greenroom, str] = {}  # each by its first name
     for name, value in vars(app.module).items():
@@ -88,22 +96,22 @@ def _only_room(app: Found) -> Greenroom:
     if not rooms:
         raise Refusal(
             f"{app.target} has no room: there is no Greenroom in module {module}, nor in "
-            "app.extensions['greenroom']. Say where it is: --room tasks:room."
+            f"app.extensions['greenroom']. Say where it is: {option}tasks:room."
         )
     first, *others = rooms
     if others:
-        raise Refusal(f"there are several rooms: {', '.join(rooms.values())}. Say which one: --room {rooms[first]}.")
+        raise Refusal(f"there are several rooms: {', '.join(rooms.values())}. Say which one: {option}{rooms[first]}.")
     return first
 
 
-def _import(name: str, target: str) -> ModuleType:
+def _import(name: str, target: str, option: str = "") -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise _failed(f"importing module {name} failed", target) from error
         if name.endswith(".py"):
-            raise Refusal(_not_a_target(target)) from None
+            raise Refusal(_not_a_target(target, option)) from None
         close = _did_you_mean(error.name.rpartition(".")[2], _modules_beside(error.name))
         raise Refusal(
             f"{target} cannot be found: there is no module {error.name} in {Path.cwd()}, nor where Python "
@@ -143,7 +151,7 @@ def _call(factory: Callable[[], object], target: str) -> object:
 
 
 def _failed(what: str, target: str) -> Refusal:
-    return Refusal(f"{target} cannot be served: {what}, as shown above. Mend it and start again.", exit_code=FAILED)
+    return Refusal(f"{target} cannot be used: {what}, as shown above. Mend it and start again.", exit_code=FAILED)
 
 
 def _takes_two(app: Callable[..., object]) -> bool:
@@ -166,11 +174,14 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
-def _not_a_target(target: str) -> str:
+def _not_a_target(target: str, option: str) -> str:
     path, _, attribute = target.partition(":")
     if path.endswith(".py") or "/" in path:
         module = path.removesuffix(".py").strip("./").replace("/", ".")
-        return f"{target} names a file. Name the module: {module}:{attribute or 'app'}."
+        usual = "room" if option else "app"
+        return f"{option}{target} names a file. Name the module: {module}:{attribute or usual}."
     if "(" in attribute and not attribute.endswith("()"):
-        return f"{target} cannot be called with arguments here. Write a function without any, and name that."
+        return f"{option}{target} cannot be called with arguments here. Write a function without any, and name that."
+    if option:
+        return f"{option}{target} is not the name of a room: give module:attribute, such as tasks:room."
     return f"{target} is not the name of an app: give module:attribute, such as app:app or pkg.web:create_app()."

@@ -16,6 +16,8 @@ from greenroom.server._refusal import Refusal
 class Application(WSGIApplication):  # type: ignore[misc]  # gunicorn is not typed
     """An app that is loaded by each worker."""
 
+    room_option = "--room "  # as was typed; gunicorn's own command has only the environment
+
     def load_config(self) -> None:
         super().load_config()
         if "control_socket_disable" in self.cfg.settings:

@@ -98,7 +98,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def _find_room(self) -> Greenroom:
         uri = getattr(self.app, "app_uri", None) or ""
-        return find_room(os.environ.get("GREENROOM_ROOM"), Found.by_others(uri, self.wsgi))
+        option = getattr(self.app, "room_option", "GREENROOM_ROOM=")
+        return find_room(os.environ.get("GREENROOM_ROOM"), Found.by_others(uri, self.wsgi), option)
 
     def _refuse(self, refusal: Refusal) -> NoReturn:
         refusal.show("serve")
