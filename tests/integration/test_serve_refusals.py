@@ -27,6 +27,16 @@ async def asgi(scope, receive, send): ...
 def create_app():
     return app
 
+def create_at_will(config=None, testing=False):
+    return app
+
+def modest(environ=None, start_response=None): ...
+
+def wrapped(*args, debug=False): ...
+
+class Site:
+    def __init__(self, name, config=None): ...
+
 def create_nothing(): ...
 
 def create_for(customer): ...
@@ -171,6 +181,20 @@ def test_a_module_of_pythons_own_that_has_the_same_name(refused, tmp_path):
             ],
         ),
         (
+            "site1:create_at_will",
+            [
+                "site1:create_at_will is not a WSGI application: it cannot be called with (environ, start_response).",
+                "If it is a factory, call it: site1:create_at_will().",
+            ],
+        ),
+        (
+            "site1:Site",
+            [
+                "site1:Site is not a WSGI application: it cannot be called with (environ, start_response).",
+                "If it is a factory, call it: site1:Site().",
+            ],
+        ),
+        (
             "site1:asgi",
             ["site1:asgi is an ASGI application, and greenroom serves WSGI.", "Serve it with an ASGI server."],
         ),
@@ -178,6 +202,14 @@ def test_a_module_of_pythons_own_that_has_the_same_name(refused, tmp_path):
 )
 def test_an_app_that_cannot_be_served(refused, app, sentences):
     assert refused(app=app) == (USAGE, line(*sentences))
+
+
+@pytest.mark.parametrize("app", ["site1:modest", "site1:wrapped"])
+def test_an_app_is_not_refused_for_the_defaults_that_it_has(refused, app):
+    assert refused("--room", "site1:app", app=app) == (
+        USAGE,
+        line("--room site1:app is not a Greenroom: it is of type function."),
+    )
 
 
 FORMS = "give host:port (127.0.0.1:8888), [address]:port ([::1]:8888) or unix:/path."

@@ -17,6 +17,8 @@ from greenroom.server._refusal import FAILED, Refusal
 
 _TARGET = re.compile(r"(?P<module>\w+(\.\w+)*):(?P<path>[^\W\d]\w*(\.[^\W\d]\w*)*)(?P<call>\(\))?")
 
+_IN_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
 
 class Found:
     """What `module:attribute` or `module:factory()` names. Raises Refusal if that is nothing.
@@ -156,12 +158,22 @@ def _failed(what: str, target: str) -> Refusal:
 
 def _takes_two(app: Callable[..., object]) -> bool:
     try:
-        inspect.signature(app).bind({}, None)
+        signature = inspect.signature(app)
+        signature.bind({}, None)
     except TypeError:
         return False
     except ValueError:
         return True  # its signature cannot be known
-    return True
+    return not _has_options(signature)
+
+
+def _has_options(signature: inspect.Signature) -> bool:
+    """Whether it is that of a factory: an app can do nothing without start_response, and has no default for it.
+
+    It would pass for an app, be given the environ as its config, and fail in each request.
+    """
+    second = [*signature.parameters.values()][1:2]
+    return any(it.default is not it.empty and "start" not in it.name and it.kind in _IN_PLACE for it in second)
 
 
 def _modules_beside(name: str) -> list[str]:
