@@ -229,6 +229,8 @@ FORMS = "give host:port (127.0.0.1:8888), [address]:port ([::1]:8888) or unix:/p
                 "For this machine alone: 127.0.0.1:8000; for every address it has: 0.0.0.0:8000.",
             ],
         ),
+        ("--bind :99999", ["--bind :99999: there is no port 99999: ports go up to 65535."]),
+        ("--bind 65536", ["--bind 65536: there is no port 65536: ports go up to 65535."]),
         (
             "--bind ::1:8000",
             [f"--bind ::1:8000 is not an address: {FORMS}", "An IPv6 address stands in brackets."],

@@ -41,18 +41,22 @@ def parse_address(text: str) -> Address:
             raise Refusal(f"--bind {text}: the path of a unix socket starts with a slash: unix:/run/app.sock.")
         return Address(path=path)
     found = _HOST_PORT.fullmatch(text)
-    if found is None:
-        raise Refusal(f"--bind {text} is not an address: give {_FORMS}.{_hint(text)}")
-    port = int(found["port"])
+    port = int(found["port"] if found else _only_port(text) or 0)
     if port > _LAST_PORT:
         raise Refusal(f"--bind {text}: there is no port {port}: ports go up to {_LAST_PORT}.")
+    if found is None:
+        raise Refusal(f"--bind {text} is not an address: give {_FORMS}.{_hint(text)}")
     return Address(host=found["ipv6"] or found["host"], port=port)
 
 
 def _hint(text: str) -> str:
-    if re.fullmatch(r":?[0-9]{1,5}", text):
-        port = text.removeprefix(":")
+    if port := _only_port(text):
         return f" For this machine alone: 127.0.0.1:{port}; for every address it has: 0.0.0.0:{port}."
     if text.count(":") > 1 and "[" not in text:
         return " An IPv6 address stands in brackets."
     return ""
+
+
+def _only_port(text: str) -> str:
+    """The port, of an address that is nothing else."""
+    return text.removeprefix(":") if re.fullmatch(r":?[0-9]{1,5}", text) else ""
