@@ -361,6 +361,31 @@ def test_an_app_with_several_rooms(refused, tmp_path):
     )
 
 
+def test_a_pid_file_in_a_folder_that_is_not_there(refused):
+    code, said = refused("--bind", "127.0.0.1:0", "--pid", "run/site.pid")
+    assert code == FAILED
+    assert said == line(
+        "--pid HERE/run/site.pid cannot be written: there is no folder HERE/run.", "Make it, or name another."
+    )
+
+
+def test_a_pid_file_that_is_a_folder(refused, tmp_path):
+    (tmp_path / "site.pid").mkdir()
+    code, said = refused("--bind", "127.0.0.1:0", "--pid", "site.pid")
+    assert code == FAILED
+    assert said == line("--pid HERE/site.pid cannot be written: it is a folder.", "Name a file in it.")
+    assert [*tmp_path.glob("site.pid*")] == [tmp_path / "site.pid"]  # nor is a half-made one left
+
+
+def test_a_pid_file_where_nobody_may_write(refused):
+    if not Path("/sys/kernel").is_dir():
+        pytest.skip("needs a folder that not even root may write to")
+    code, said = refused("--bind", "127.0.0.1:0", "--pid", "/sys/kernel/site.pid")
+    assert code == FAILED
+    assert said.startswith("greenroom serve: --pid /sys/kernel/site.pid cannot be written: ")
+    assert said.endswith(". Let the app's user write there.\n")
+
+
 def test_a_store_that_cannot_be_opened(refused, tmp_path):
     (tmp_path / "stored.py").write_text(SITE.replace("memory://", "sqlite:///data/room.db"))
     assert refused("--bind", "127.0.0.1:0", app="stored:app") == (

@@ -64,10 +64,10 @@ class Supervisor:
             fresh.write_text(f"{os.getpid()}\n")
             fresh.replace(self._pid_file)
         except OSError as error:
-            raise Refusal(
-                f"--pid {self._pid_file} cannot be written: {error.strerror}. Let the app's user write there.",
-                exit_code=FAILED,
-            ) from None
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            why = _why_not(self._pid_file, error)
+            raise Refusal(f"--pid {self._pid_file} cannot be written: {why}", exit_code=FAILED) from None
 
     def _tell(self, words: str) -> None:
         if not self._address:
@@ -75,6 +75,14 @@ class Supervisor:
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
             line.sendto(words.encode(), address)
+
+
+def _why_not(path: Path, error: OSError) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}. Make it, or name another."
+    if path.is_dir():
+        return "it is a folder. Name a file in it."
+    return f"{error.strerror}. Let the app's user write there."
 
 
 def sent_by_systemd(environ: MutableMapping[str, str]) -> int | None:
