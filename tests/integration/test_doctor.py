@@ -69,6 +69,13 @@ def test_it_makes_nothing(doctor, tmp_path):
     assert not (tmp_path / "greenroom.db").exists()
 
 
+@pytest.mark.usefixtures("site")
+def test_a_room_without_an_app_is_looked_at(doctor):
+    code, said = doctor("--room", "site1:room")
+    assert code == 0
+    assert "ok  store: sqlite:///HERE/greenroom.db (durability disk): not there yet" in said
+
+
 def test_a_server_that_runs_is_seen_and_not_disturbed(serve, doctor):
     server = serve()
     server.enqueue("nap", 0)

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -403,8 +404,27 @@ def test_a_store_that_is_a_folder(refused, tmp_path):
     )
 
 
-def test_a_command_that_is_unknown():
-    command = [sys.executable, "-m", "greenroom", "sreve"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+def greenroom(*arguments):
+    command = [sys.executable, "-m", "greenroom", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sreve"], "argument COMMAND: invalid choice: 'sreve'"),
+        ([], "the following arguments are required: COMMAND"),
+        (["serve", "app:app", "--bnid", "127.0.0.1:0"], "unrecognized arguments: --bnid 127.0.0.1:0"),
+        (["serve"], "greenroom serve: error: the following arguments are required: MODULE:APP"),
+        (["backup", "--room", "app:room"], "greenroom backup: error: the following arguments are required: TARGET"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense(arguments, said):
+    done = greenroom(*arguments)
     assert done.returncode == USAGE
-    assert "invalid choice: 'sreve'" in done.stderr
+    assert said in done.stderr
+
+
+def test_the_version_is_told():
+    done = greenroom("--version")
+    assert (done.returncode, done.stdout) == (0, f"greenroom {version('greenroom')}\n")

@@ -118,10 +118,40 @@ def test_the_command_copies_what_a_process_uses(rooms, tmp_path):
     assert sqlite3.connect(tmp_path / "copy.db").execute("SELECT count(*) FROM job").fetchone() == (1,)
 
 
+WORK = """
+from greenroom import Greenroom
+room = Greenroom("sqlite:///jobs.db")
+def app(environ, start_response): ...
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["work:app", "copy.db"],
+        ["--room", "work:room", "copy.db"],
+        ["copy.db", "--room", "work:room"],
+        ["work:app", "--room", "work:room", "copy.db"],
+        ["work:app", "copy.db", "--room", "work:room"],
+        ["--room", "work:room", "work:app", "copy.db"],
+        ["copy.db", "--store", "sqlite:///jobs.db"],
+    ],
+)
+def test_the_command_takes_what_names_the_store_in_any_order(rooms, tmp_path, arguments):
+    (tmp_path / "work.py").write_text(WORK)
+    room, task = rooms(tmp_path / "jobs.db")
+    task.enqueue(1)
+    room.stop(0)
+    said = command(*arguments, cwd=tmp_path)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert (tmp_path / "copy.db").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["copy.db"], "name either the app (app:app) or its store"),
+        (["copy.db"], "name either the app (app:app), or its room (--room tasks:room), or its store (--store"),
+        (["--store", "sqlite:///nowhere.db", "--room", "work:room", "copy.db"], "name either the app (app:app), or"),
         (["--store", "sqlite:///nowhere.db", "copy.db"], "nowhere.db: there is no such file"),
         (["--store", "memory://", "copy.db"], "memory:// is in memory alone"),
     ],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from greenroom.cli import _backup, _doctor, _serve
 from greenroom.server import Refusal
@@ -27,21 +28,38 @@ _COMMANDS: Mapping[str, Command] = {"serve": _serve, "doctor": _doctor, "backup"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says. The exit code is 2 if it makes no sense, 1 if it did not work."""
-    options = _parser().parse_args(argv)
+    name, options = _understood(sys.argv[1:] if argv is None else argv)
     try:
-        return _COMMANDS[options.command].run(options)
+        return _COMMANDS[name].run(options)
     except Refusal as refusal:
-        refusal.show(options.command)
+        refusal.show(name)
         return refusal.exit_code
     except KeyboardInterrupt:
         return 130  # as a shell reports it; once the server runs, SIGINT is a stop like SIGTERM
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Version(argparse.Action):
+    """Its own, for argparse's would have it looked up at each start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"greenroom {version('greenroom')}\n")  # exit() would say it to stderr
+        parser.exit()
+
+
+def _understood(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
+    """The command, and its options."""
     parser = argparse.ArgumentParser(
         prog="greenroom", description="Background work that waits its turn inside your web app's own process."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which greenroom this is")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    parsers = {name: commands.add_parser(name, help=command.HELP) for name, command in _COMMANDS.items()}
     for name, command in _COMMANDS.items():
-        command.add(commands.add_parser(name, help=command.HELP))
-    return parser
+        command.add(parsers[name])
+    if argv and argv[0] in parsers:
+        # By its own parser, as the one above cannot intermix: after an option it would take TARGET for unknown.
+        return argv[0], parsers[argv[0]].parse_intermixed_args(argv[1:])
+    options = parser.parse_args(argv)
+    return options.command, options

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from greenroom.server import find_app, find_room
+from greenroom.server import find_app, find_room, room_named
 from greenroom.stores import SqliteStore
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ UNWELL = 1
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.add_argument("app", metavar="MODULE:APP", nargs="?", help="the app, to have its room and store looked at")
-    parser.add_argument("--room", metavar="MODULE:ROOM", help="where the Greenroom is (found in the app's module)")
+    parser.add_argument(
+        "--room", metavar="MODULE:ROOM", help="the room, if it is not in the app's module, or there is no app"
+    )
     parser.add_argument("--json", action="store_true", help="for a program to read")
 
 
@@ -42,10 +44,16 @@ def _look(app: str | None, room_name: str | None) -> Iterator[Finding]:
     from greenroom.cli._findings import Finding
 
     yield from _findings.of_the_process(os.environ)
-    if app is None:
-        yield Finding("room", "no app was named: `greenroom doctor app:app` looks at its room and store, too")
+    if app is not None:
+        room = find_room(room_name, find_app(app))
+    elif room_name is not None:
+        room = room_named(room_name)
+    else:
+        yield Finding(
+            "room",
+            "no app was named: `greenroom doctor app:app`, or --room tasks:room, has room and store looked at, too",
+        )
         return
-    room = find_room(room_name, find_app(app))
     yield from _findings.of_the_room(room)
     store = room.store
     if isinstance(store, SqliteStore):
