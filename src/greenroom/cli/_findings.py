@@ -14,7 +14,8 @@ from typing import NamedTuple
 from greenroom import _where
 from greenroom._alarm import Alarm, NoAlarm
 from greenroom.app import Greenroom
-from greenroom.cli._glance import Glance, Worker
+from greenroom.cli._glance import LATELY, Due, Glance, Worker
+from greenroom.clock import SECOND
 from greenroom.errors import InvalidOption, StoreError
 from greenroom.job import Status
 from greenroom.lanes import _inside
@@ -22,8 +23,10 @@ from greenroom.stores import SqliteStore
 from greenroom.stores._file import SCHEMA
 
 _LITTLE = 100_000_000  # bytes of free disk space, below which it is time to say so
+_LONG = 60  # seconds that a job may be due for, behind others
 _NETWORKS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "fuse.glusterfs")
 _MOUNTS = Path("/proc/self/mounts")
+_START = "Start the app: greenroom serve MODULE:APP."
 
 
 class Finding(NamedTuple):
@@ -65,7 +68,7 @@ def of_the_process(environ: Mapping[str, str]) -> Iterator[Finding]:
 def of_the_room(room: Greenroom) -> Iterator[Finding]:
     """What the app has declared."""
     lanes = " ".join(f"{lane}={size}" for lane, size in room.lanes.items())
-    yield Finding("room", f"{len(room.tasks)} tasks, lanes {lanes}")
+    yield Finding("room", f"{_many(len(room.tasks), 'task')}, lanes {lanes}")
     if not room.preempts:
         yield Finding("preemption", "turned off for this room: Greenroom(preempt=False)")
 
@@ -103,8 +106,10 @@ def of_what_is_stored(store: SqliteStore) -> Iterator[Finding]:
     try:
         with Glance(store.path) as glance:
             yield from _of_the_schema(glance, store)
-            yield from _of_workers(glance.workers())
+            workers = glance.workers()
+            yield from _of_workers(workers)
             yield from _of_jobs(glance)
+            yield from _of_what_is_due(glance.due(), is_anybody_here=any(it.state == "alive" for it in workers))
     except StoreError as error:
         yield Finding("store", str(error), "See above for what to do; the jobs are in the file.")
 
@@ -129,33 +134,83 @@ def _of_workers(workers: list[Worker]) -> Iterator[Finding]:
                 remedy = "It lives, but has not renewed its lease: see what holds it (its log names it), or end it."
                 yield Finding("workers", who, remedy)
             case "dead":
-                yield Finding("workers", f"{who}: its jobs are taken up by the next process that looks")
+                yield _of_the_dead(worker, who)
             case _:
                 yield Finding("workers", who)
+
+
+def _of_the_dead(worker: Worker, who: str) -> Finding:
+    jobs = f"{who}: {_many(worker.jobs, 'job')} that it ran"
+    if worker.has_lease:
+        return Finding("workers", f"{jobs} will be taken up by the next process that looks")
+    return Finding("workers", f"{jobs} {_has(worker.jobs)} not been taken up since", _START)
+
+
+def _of_what_is_due(due: Due, *, is_anybody_here: bool) -> Iterator[Finding]:
+    """Whoever has the file open may run tasks, or only enqueue: that is told by whether jobs are taken."""
+    if not due.jobs:
+        return
+    if not is_anybody_here:
+        yield Finding("jobs", f"{_many(due.jobs, 'job')} {_is(due.jobs)} due, and nobody runs tasks", _START)
+        return
+    waiting = f"{_many(due.jobs, 'job')} {_has(due.jobs)} been due for up to {_span(due.seconds)}"
+    if not due.has_takers and due.seconds >= LATELY / SECOND:
+        yield Finding(
+            "jobs",
+            f"{waiting}, and no process takes {'it' if due.jobs == 1 else 'them'}",
+            "Is the room started in any of those that have the store open? Not with GREENROOM_RUN=0, in a test or a "
+            "shell (docs/where-it-starts.md). If it is, its log and /healthz say what keeps it.",
+        )
+    elif due.seconds >= _LONG:
+        yield Finding(
+            "jobs",
+            f"{waiting}, behind others",
+            "room.find(status=Status.RUNNING) lists what runs. If that is as it should be, give the lane more slots "
+            "(Greenroom(lanes=...)), or start more processes.",
+        )
 
 
 def _of_jobs(glance: Glance) -> Iterator[Finding]:
     counts = glance.counts()
     yield Finding("jobs", ", ".join(f"{number} {status}" for status, number in counts.items()))
-    waiting = glance.overdue()
-    if waiting and not any(worker.state == "alive" for worker in glance.workers()):
-        yield Finding(
-            "jobs", f"{waiting} are due, and nobody runs tasks", "Start the app: greenroom serve MODULE:APP."
-        )
     for task, reason, number in glance.parked():
         yield Finding(
             "jobs",
-            f"{number} of task {task} are parked: {reason}",
+            f"{number} of task {task} {_is(number)} parked: {reason}",
             "If it was renamed: @room.task(names=[the old name]). If its signature has changed: accept the old too.",
         )
     for task, number in glance.quarantined():
         yield Finding(
             "jobs",
-            f"{number} of task {task} are quarantined: their processes died while they ran",
+            f"{number} of task {task} {_is(number)} quarantined: "
+            + ("its processes died while it ran" if number == 1 else "their processes died while they ran"),
             'Mend the task, or declare it with lane="process"; then result.retry().',
         )
     if failed := counts[Status.FAILED]:
-        yield Finding("jobs", f"room.find(status=Status.FAILED) lists the {failed} that failed, with their errors")
+        yield Finding(
+            "jobs",
+            f"{failed} {_has(failed)} failed, and {_is(failed)} kept: room.find(status=Status.FAILED) lists what "
+            "failed, with its errors, and result.retry() runs it again",
+        )
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _has(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+def _span(seconds: float) -> str:
+    for length, unit in (86_400, "days"), (3_600, "h"), (60, "min"):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _file_system(folder: Path, mounts: str) -> str:

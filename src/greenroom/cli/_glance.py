@@ -8,23 +8,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from greenroom.clock import SystemClock
+from greenroom.clock import SECOND, SystemClock
 from greenroom.errors import StoreUnavailable
 from greenroom.job import Status
 from greenroom.stores._fault import fault_of
 from greenroom.stores._incarnation import is_over
-from greenroom.stores._rows import READY, STATES, count_statuses
+from greenroom.stores._rows import READY, SCHEDULED, STATES, SUSPECT, count_statuses
 
 _TIMEOUT = 5.0  # seconds
+_IS_PARKED = "ifnull(note, '') LIKE 'parked: %'"
+LATELY = 10 * SECOND  # within which a process that runs tasks takes a job that is due, if it has a slot
 
 
 class Worker(NamedTuple):
-    """A life of a process. `state` is alive, stalled or dead."""
+    """A life of a process. `state` is alive, stalled or dead; `jobs` is how many it runs, or ran when it died."""
 
     id: int
     pid: int
     host: str
     state: str
+    jobs: int
+    has_lease: bool
+
+
+class Due(NamedTuple):
+    """The jobs that could run now."""
+
+    jobs: int
+    seconds: float  # since the first of them was
+    has_takers: bool  # whether any job runs, or has begun lately
 
 
 class Glance:
@@ -47,33 +59,49 @@ class Glance:
         self._connection.close()
 
     def workers(self) -> list[Worker]:
-        """Who has the store open, or had it when it died."""
+        """Who has the store open, or had it when it died and left jobs behind.
+
+        Who has died and left none is of no interest: most often it is a script that has come to its end.
+        """
         now = self._clock.now()
         found = []
-        for number, name, pid, host, until in self._rows("SELECT id, name, pid, host, lease_until FROM worker"):
+        rows = self._rows(
+            "SELECT id, name, pid, host, lease_until, "
+            "(SELECT count(*) FROM job WHERE job.state = 2 AND job.worker = worker.id) FROM worker"
+        )
+        for number, name, pid, host, until, jobs in rows:
             state = "dead" if is_over(self._folder, name) else "alive" if until >= now else "stalled"
-            found.append(Worker(number, pid, host, state))
+            if jobs or state != "dead":
+                found.append(Worker(number, pid, host, state, jobs, until >= now))
         return found
 
     def counts(self) -> dict[Status, int]:
         """How many jobs there are of each status."""
         return count_statuses(dict(self._rows("SELECT state, count(*) FROM job GROUP BY state")))
 
-    def overdue(self) -> int:
-        """How many could run now."""
+    def due(self) -> Due:
+        """What could run now. What is parked could not: it is told of as such."""
         now = self._clock.now()
-        ((number,),) = self._rows(
-            "SELECT count(*) FROM job WHERE state = ? OR (state = ? AND run_after <= ?)", READY, READY + 1, now
+        ((jobs, since),) = self._rows(
+            "SELECT count(*), min(max(run_after, enqueued_at)) FROM job "
+            f"WHERE (state = ? OR state IN (?, ?) AND run_after <= ?) AND NOT {_IS_PARKED}",
+            READY,
+            SUSPECT,
+            SCHEDULED,
+            now,
         )
-        return int(number)
+        # No worker says of itself whether it runs tasks: what it does has to.
+        ((begun,),) = self._rows("SELECT max(started_at) FROM job")
+        takes = any(worker.jobs for worker in self.workers() if worker.state == "alive")
+        return Due(jobs, max(0, now - (since or now)) / SECOND, takes or (begun or 0) >= now - LATELY)
 
     def parked(self) -> list[tuple[str, str, int]]:
         """Tasks whose jobs cannot run, why, and how many there are."""
         return self._rows(
-            "SELECT task, substr(note, 9), count(*) FROM job WHERE state IN (?, ?) AND note LIKE 'parked: %' "
+            f"SELECT task, substr(note, 9), count(*) FROM job WHERE state IN (?, ?) AND {_IS_PARKED} "
             "GROUP BY task, note ORDER BY task LIMIT 20",
             READY,
-            READY + 1,
+            SCHEDULED,
         )
 
     def quarantined(self) -> list[tuple[str, int]]:
