@@ -171,6 +171,25 @@ def test_a_process_that_has_served_enough_lets_its_tasks_end(gunicorn):
     until(lambda: server.job(result_id) == ["SUCCESSFUL", 1], "the job has ended")
 
 
+def test_a_process_that_is_told_to_end_while_it_loads_the_app_ends_in_peace(serve, tmp_path):
+    (tmp_path / "hasty.py").write_text("""
+import os, signal
+from pathlib import Path
+import gevent
+from stage import app, room
+if not Path("told").exists():
+    Path("told").touch()
+    os.kill(os.getpid(), signal.SIGTERM)
+    gevent.sleep(0.1)
+""")
+    server = serve("-k", "greenroom.contrib.gunicorn.Worker", app="hasty:app", program=["gunicorn"])
+    until(lambda: len(pids(server)) == 2, "a new process")
+    until(lambda: server.get("/hello"), "an answer")
+    assert "Traceback" not in server.stderr
+    server.told()
+    assert server.ended() == 0
+
+
 def test_an_app_loaded_before_the_fork_runs_its_tasks_after_it(gunicorn):
     server = gunicorn("--preload", "--workers", "2")
     assert int(server.get("/work")[1]) in pids(server)

@@ -45,6 +45,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     room: Greenroom
     wsgi: Any
+    _has_begun = False  # to run tasks
     _ending: Greenlet | None = None
     _is_urgent = False
 
@@ -66,10 +67,13 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
         self.wsgi = Front(self.wsgi if os.environ.get("GREENROOM_HEALTHZ") == "0" else serving)
 
     def run(self) -> None:
+        if not self.alive:
+            return  # it was told to end while the app was loaded
         try:
             self.room.start()
         except (StoreError, InvalidOption) as error:
             self._refuse(Refusal(str(error), exit_code=FAILED))
+        self._has_begun = True
         try:
             super().run()
         finally:
@@ -110,7 +114,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def _begin_to_end(self) -> None:
         """Claim nothing more, and let what runs end while requests do."""
-        if self._ending is None:
+        if self._ending is None and self._has_begun:  # before, there may be no room, and run() sees to it
             patience = max(0, self.cfg.graceful_timeout - MARGIN)
             self._ending = spawn(self.room.stop, 0 if self._is_urgent else patience)
 
