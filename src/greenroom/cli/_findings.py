@@ -26,7 +26,7 @@ _LITTLE = 100_000_000  # bytes of free disk space, below which it is time to say
 _LONG = 60  # seconds that a job may be due for, behind others
 _NETWORKS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "fuse.glusterfs")
 _MOUNTS = Path("/proc/self/mounts")
-_START = "Start the app: greenroom serve MODULE:APP."
+_START = "Start the app: greenroom serve MODULE:APP. Without one: a script that calls room.start(), and stays."
 
 
 class Finding(NamedTuple):
