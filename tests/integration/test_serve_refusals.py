@@ -184,14 +184,15 @@ def test_a_module_of_pythons_own_that_has_the_same_name(refused, tmp_path):
         (
             "site1:create_at_will",
             [
-                "site1:create_at_will is not a WSGI application: it cannot be called with (environ, start_response).",
+                "site1:create_at_will is not a WSGI application: start_response would be its optional argument",
+                "testing.",
                 "If it is a factory, call it: site1:create_at_will().",
             ],
         ),
         (
             "site1:Site",
             [
-                "site1:Site is not a WSGI application: it cannot be called with (environ, start_response).",
+                "site1:Site is not a WSGI application: start_response would be its optional argument config.",
                 "If it is a factory, call it: site1:Site().",
             ],
         ),

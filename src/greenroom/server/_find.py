@@ -62,11 +62,8 @@ def find_app(target: str) -> Found:
         )
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
         raise Refusal(f"{target} is an ASGI application, and greenroom serves WSGI. Serve it with an ASGI server.")
-    if not _takes_two(app):
-        raise Refusal(
-            f"{target} is not a WSGI application: it cannot be called with (environ, start_response). If "
-            f"it is a factory, call it: {target}()."
-        )
+    if (reason := _why_not(app)) is not None:
+        raise Refusal(f"{target} is not a WSGI application: {reason}. If it is a factory, call it: {target}().")
     return found
 
 
@@ -156,24 +153,21 @@ def _failed(what: str, target: str) -> Refusal:
     return Refusal(f"{target} cannot be used: {what}, as shown above. Mend it and start again.", exit_code=FAILED)
 
 
-def _takes_two(app: Callable[..., object]) -> bool:
+def _why_not(app: Callable[..., object]) -> str | None:
+    """What is against calling it with (environ, start_response), if anything."""
     try:
         signature = inspect.signature(app)
         signature.bind({}, None)
     except TypeError:
-        return False
+        return "it cannot be called with (environ, start_response)"
     except ValueError:
-        return True  # its signature cannot be known
-    return not _has_options(signature)
-
-
-def _has_options(signature: inspect.Signature) -> bool:
-    """Whether it is that of a factory: an app can do nothing without start_response, and has no default for it.
-
-    It would pass for an app, be given the environ as its config, and fail in each request.
-    """
-    second = [*signature.parameters.values()][1:2]
-    return any(it.default is not it.empty and "start" not in it.name and it.kind in _IN_PLACE for it in second)
+        return None  # its signature cannot be known
+    # An app can do nothing without start_response, and has no default for it. A factory whose arguments are all
+    # optional would pass for one, be given the environ as its config, and fail in each request.
+    for it in [*signature.parameters.values()][1:2]:
+        if it.default is not it.empty and "start" not in it.name and it.kind in _IN_PLACE:
+            return f"start_response would be its optional argument {it.name}"
+    return None
 
 
 def _modules_beside(name: str) -> list[str]:
