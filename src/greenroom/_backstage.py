@@ -58,6 +58,7 @@ class Limits(NamedTuple):
 
 def lane_sizes(wanted: Mapping[str, int | Processes]) -> dict[str, int | Processes]:
     """The slots of each lane, where some are as wanted. Raises InvalidOption."""
+    _check.sizes(wanted)
     for lane, size in wanted.items():
         if lane not in SIZES:
             raise InvalidOption(f"there is no lane {lane!r} to size: use {', '.join(map(repr, SIZES))}.")

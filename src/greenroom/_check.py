@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from math import inf
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from greenroom.backoff import Backoff
@@ -16,6 +16,8 @@ from greenroom.errors import InvalidArguments, InvalidOption, InvalidTask
 LONGEST_NAME = 200
 LEAST_QUANTUM = 0.0005  # seconds
 _NEVER = timedelta(days=365 * 100)
+_SUCH_AS = {"retention": "timedelta(days=7)", "misfire_grace_time": "timedelta(hours=1)"}  # else half a minute
+_CLOCKWORK = ("now", "monotonic", "watch")
 
 
 def function(func: Any, *, takes_context: bool) -> None:
@@ -95,6 +97,28 @@ def fit(accept: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, 
         raise InvalidArguments(f"task {error}. Enqueue it with the arguments that the function takes.") from None
 
 
+def url(value: object) -> None:
+    """The place where jobs live; what other extensions are made with, an app, is refused."""
+    if isinstance(value, PurePath):
+        raise InvalidOption(f"Greenroom({value!r}): a path is not a URL. Write Greenroom('sqlite:///{value}').")
+    if not isinstance(value, str):
+        raise InvalidOption(
+            f"Greenroom({value!r}): Greenroom() takes the place where jobs live, such as 'sqlite:///greenroom.db', "
+            f"and needs no app; this is a {type(value).__name__}. Write Greenroom() or Greenroom('sqlite:///FILE')."
+        )
+
+
+def sizes(value: object) -> None:
+    """Sizes by the names of lanes."""
+    if not isinstance(value, Mapping):
+        raise InvalidOption(f"lanes={value!r} is not a dict of sizes by lane: write lanes={{'process': 4}}.")
+
+
+def clock(value: object) -> None:
+    if isinstance(value, type) or not all(callable(getattr(value, verb, None)) for verb in _CLOCKWORK):
+        raise InvalidOption(f"clock={value!r} is not a clock: use SystemClock(), or ManualClock() in tests.")
+
+
 def name(kind: str, value: object) -> None:
     if not isinstance(value, str) or not value or len(value) > LONGEST_NAME or not value.isprintable():
         raise InvalidOption(
@@ -130,7 +154,8 @@ def flag(kind: str, value: object) -> None:
 def span(kind: str, value: object) -> None:
     """A length of time: more than nothing, less than a century."""
     if not isinstance(value, timedelta):
-        raise InvalidOption(f"{kind}={value!r} is not a timedelta: write {kind}=timedelta(seconds=30).")
+        remedy = _SUCH_AS.get(kind, "timedelta(seconds=30)")  # it will be copied: one that suits the option
+        raise InvalidOption(f"{kind}={value!r} is not a timedelta: write {kind}={remedy}.")
     if not timedelta() < value < _NEVER:
         raise InvalidOption(f"{kind}={value!r} is out of range: use more than nothing and less than 100 years.")
 

@@ -83,6 +83,7 @@ class Greenroom:
         abort_after: float | None = None,
         clock: Clock | None = None,
     ) -> None:
+        _check.url(url)
         _check.span("retention", retention)
         _check.whole("max_crashes", max_crashes, 1, 10_000)
         _check.flag("preempt", preempt)
@@ -93,10 +94,11 @@ class Greenroom:
         self._limits = Limits(preempt, _check.quantum(quantum), max_memory, abort_after)
         self._register = Register()
         self.tasks = self._register.tasks
-        self._sizes = lane_sizes(lanes or {})
+        self._sizes = lane_sizes({} if lanes is None else lanes)
         self._retention = retention
         self._max_crashes = max_crashes
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock() if clock is None else clock
+        _check.clock(self._clock)
         self._codec = Codec(max_payload=max_payload)
         beside = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001  (whoever makes the room)
         folder = Path(beside).absolute().parent if beside else Path.cwd()

@@ -29,6 +29,8 @@ class Codec:
     """
 
     def __init__(self, *, max_payload: int = 1_000_000) -> None:
+        if isinstance(max_payload, bool) or not isinstance(max_payload, int):
+            raise InvalidOption(f"max_payload={max_payload!r} is not a whole number of bytes: use 1_000_000, say.")
         if max_payload <= 0:
             raise InvalidOption(f"max_payload={max_payload!r} leaves no room: use a number of bytes above 0.")
         self._max_payload = max_payload

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from acts import PATIENCE, add, say, see, stage, wait
+from flask import Flask
 from gevent.lock import BoundedSemaphore
 
-from greenroom import Greenroom, InvalidOption, InvalidTask, constant
+from greenroom import Greenroom, InvalidOption, InvalidTask, ManualClock, constant
 
 
 @pytest.fixture
@@ -120,14 +122,40 @@ def test_a_refused_name_is_still_free(room):
         ({"lanes": {"fiber": 3}}, "there is no lane 'fiber' to size: use 'greenlet', 'idle', "),
         ({"lanes": {"greenlet": 0}}, r"lanes\['greenlet'\]=0 is out of range: use a whole number from 1 to 100000"),
         ({"lanes": {"idle": True}}, r"lanes\['idle'\]=True is out of range"),
-        ({"retention": 7}, "retention=7 is not a timedelta"),
+        ({"lanes": ["process"]}, r"lanes=\['process'\] is not a dict of sizes by lane: write lanes={'process': 4}"),
+        ({"lanes": 0}, "lanes=0 is not a dict"),
+        ({"retention": 7}, r"retention=7 is not a timedelta: write retention=timedelta\(days=7\)"),
         ({"retention": timedelta(-1)}, "retention=.* is out of range"),
         ({"max_payload": 0}, "max_payload=0 leaves no room"),
+        ({"max_payload": "x"}, "max_payload='x' is not a whole number of bytes: use 1_000_000"),
+        ({"max_payload": True}, "max_payload=True is not a whole number"),
+        ({"clock": 3}, r"clock=3 is not a clock: use SystemClock\(\), or ManualClock\(\) in tests"),
+        ({"clock": 0}, "clock=0 is not a clock"),
+        ({"clock": ManualClock}, "clock=<class .*> is not a clock"),
     ],
 )
 def test_a_room_with_options_that_make_no_sense_is_refused(options, message):
     with pytest.raises(InvalidOption, match=message):
         Greenroom("memory://", **options)
+
+
+def test_a_room_is_made_of_the_place_where_jobs_live_and_not_of_an_app():
+    app = Flask("shop")
+    for made_of in (app, None, 5):
+        with pytest.raises(
+            InvalidOption,
+            match=r"takes the place where jobs live, such as 'sqlite:///greenroom.db', and needs no app",
+        ):
+            Greenroom(made_of)
+    with pytest.raises(InvalidOption, match=r"^Greenroom\(<Flask 'shop'>\): .* this is a Flask\. Write Greenroom"):
+        Greenroom(app)
+
+
+def test_a_room_made_of_a_path_is_told_its_url():
+    with pytest.raises(
+        InvalidOption, match=r"a path is not a URL\. Write Greenroom\('sqlite:////var/app/jobs\.db'\)"
+    ):
+        Greenroom(Path("/var/app/jobs.db"))
 
 
 def test_a_task_is_called_like_its_function(room):

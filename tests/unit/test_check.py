@@ -195,8 +195,14 @@ def test_a_span_is_more_than_nothing_and_less_than_a_century(value):
 
 @pytest.mark.parametrize("value", [30, 1.5, "1h", None])
 def test_a_span_is_a_timedelta(value):
-    with pytest.raises(InvalidOption, match=r"is not a timedelta: write retention=timedelta\(seconds=30\)"):
-        _check.span("retention", value)
+    with pytest.raises(InvalidOption, match=r"is not a timedelta: write every=timedelta\(seconds=30\)"):
+        _check.span("every", value)
+
+
+@pytest.mark.parametrize(("kind", "remedy"), [("retention", "days=7"), ("misfire_grace_time", "hours=1")])
+def test_the_timedelta_that_a_refusal_shows_suits_the_option(kind, remedy):
+    with pytest.raises(InvalidOption, match=rf"is not a timedelta: write {kind}=timedelta\({remedy}\)\.$"):
+        _check.span(kind, "x")
 
 
 def test_a_naive_datetime_is_refused_with_the_remedy():
