@@ -106,7 +106,7 @@ def checked(
     """Make one, if all of it holds together. Raises InvalidOption or InvalidTask."""
     _check.name("name", name)
     _check.flag("run_on_start", run_on_start)
-    _check_schedule(schedule)
+    check_schedule(schedule)
     if coalesce not in _COALESCES:
         raise InvalidOption(f"coalesce={coalesce!r} is not known: use one of {', '.join(map(repr, _COALESCES))}.")
     _check_task(task, declared)
@@ -123,9 +123,11 @@ def checked(
     )
 
 
-def _check_schedule(schedule: object) -> None:
+def check_schedule(schedule: object) -> None:
     if not isinstance(schedule, Schedule):
         remedy = f"cron({schedule!r})" if isinstance(schedule, str) else "cron('0 3 * * *') or every(minutes=5)"
+        if callable(schedule):  # a task, most likely: a decorator that was not called would do nothing, in silence
+            remedy = "every(minutes=5), as in @room.periodic(every(minutes=5))"
         raise InvalidOption(f"{schedule!r} is not a schedule: write {remedy}.")
 
 

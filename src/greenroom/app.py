@@ -23,6 +23,7 @@ from greenroom._backstage import Backstage, Limits, lane_sizes
 from greenroom._call import Call
 from greenroom._course import Coalesce
 from greenroom._guard import Guard, guard_here
+from greenroom._periodic import check_schedule
 from greenroom._reach import OutOfReach, full_name, in_child, while_importing
 from greenroom._register import Register
 from greenroom._rhythm import QUANTUM
@@ -197,6 +198,7 @@ class Greenroom:
         up to `jitter`. With `run_on_start` it is also enqueued when the room starts. `context.slot` is the slot. A
         second schedule of one task needs a `name` of its own. Raises InvalidOption, InvalidTask or InvalidArguments.
         """
+        check_schedule(schedule)
         return partial(
             self.schedules.declare,
             schedule=schedule,

@@ -383,6 +383,21 @@ def test_what_does_not_hold_together_is_refused_where_it_is_declared(make_room, 
     assert room.schedules.declared == {}
 
 
+@pytest.mark.parametrize("schedule", [see, every, 5, None])
+def test_a_schedule_that_is_none_is_refused_before_there_is_a_task(make_room, schedule):
+    with pytest.raises(InvalidOption, match=r"is not a schedule: write .*every\(minutes=5\)"):
+        make_room(start=False).periodic(schedule)
+
+
+def test_above_a_task_without_being_called_it_is_refused(make_room):
+    room = make_room(start=False)
+    with pytest.raises(
+        InvalidOption,
+        match=r"^<Task acts\.say> is not a schedule: write every\(.* as in @room\.periodic\(every\(minut",
+    ):
+        room.periodic(room.task(say))
+
+
 def test_tasks_that_cannot_be_periodic_are_refused(make_room):
     room, other = make_room(start=False), make_room(start=False)
     volatile = room.task(durable=False)(say)
