@@ -138,6 +138,7 @@ class Retry(Verdict):
     """Try again, in `after` (timedelta or seconds; the task's own backoff if not given); costs an attempt."""
 
     def __init__(self, reason: str = "", *, after: timedelta | float | None = None) -> None:
+        _check_reason("Retry", reason)
         super().__init__(reason or "retry asked for by the task")
         if after is not None:
             _check_length("Retry", after)
@@ -160,6 +161,7 @@ class Cancel(Verdict):
     """Stop for good: no retry, status CANCELLED, with the reason kept."""
 
     def __init__(self, reason: str = "") -> None:
+        _check_reason("Cancel", reason)
         super().__init__(reason or "cancelled by the task")
 
 
@@ -171,6 +173,17 @@ class ShuttingDown(BaseException):
 
     def __init__(self, message: str = "the process is to end, and this task is interrupted") -> None:
         super().__init__(message)
+
+
+def _check_reason(verdict: str, reason: object) -> None:
+    # Retry(60), by analogy with Snooze(60), would be tried again when the backoff says, for the reason "60".
+    if not isinstance(reason, str):
+        is_length = verdict == "Retry" and isinstance(reason, int | float | timedelta)
+        remedy = f"{verdict}(after={reason!r})" if is_length else f"{verdict}(str(...))"
+        raise InvalidOption(
+            f"{verdict}({reason!r}): what stands first is the reason, a str, and this is of type "
+            f"{type(reason).__name__}. Write {remedy}."
+        )
 
 
 def _check_length(verdict: str, after: object) -> None:

@@ -168,6 +168,19 @@ def ask_for():
     raise stage.verdict(after=stage.after)
 
 
+def test_a_retry_of_so_many_seconds_has_failed_and_its_traceback_tells_how_it_is_written(room, declare):
+    result = run(room, declare, retry_sixty, max_attempts=2)
+    assert (result.status, result.attempts) == (Status.FAILED, 2)
+    for error in result.errors:
+        assert error.exception_class_path == "greenroom.errors.InvalidOption"
+        assert "raise Retry(60)" in error.traceback
+        assert error.traceback.endswith("this is of type int. Write Retry(after=60).\n")
+
+
+def retry_sixty():
+    raise Retry(60)
+
+
 def test_a_snooze_after_an_error_is_not_taken_for_a_retry(room, declare, heard):
     result = run(room, declare, fail_then_snooze, max_attempts=5)
     assert result.status is Status.SUCCESSFUL

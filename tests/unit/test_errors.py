@@ -1,5 +1,6 @@
 """One tree of errors, drawn as it is, and apart from it what a task may raise to say how its attempt ends."""
 
+import pickle
 import re
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 
 import greenroom
 from greenroom import errors
-from greenroom.errors import Cancel, GreenroomError, Retry, Snooze, Verdict
+from greenroom.errors import Cancel, GreenroomError, InvalidOption, Retry, Snooze, Verdict
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
 ERRORS = [kind for kind in KINDS if issubclass(kind, GreenroomError)]
@@ -59,6 +60,28 @@ def test_a_verdict_is_no_error(kind):
 )
 def test_a_verdict_says_why(verdict, text):
     assert str(verdict) == text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "message"),
+    [
+        (Retry, 60, r"^Retry\(60\): what stands first is the reason, .* of type int\. Write Retry\(after=60\)\.$"),
+        (Retry, 0, r"Write Retry\(after=0\)\.$"),
+        (Retry, timedelta(minutes=1), r"Write Retry\(after=datetime\.timedelta\(seconds=60\)\)\.$"),
+        (Retry, OSError("503"), r"this is of type OSError\. Write Retry\(str\(\.\.\.\)\)\.$"),
+        (Cancel, 5, r"^Cancel\(5\): what stands first is the reason, .* Write Cancel\(str\(\.\.\.\)\)\.$"),
+        (Cancel, None, r"this is of type NoneType"),
+    ],
+)
+def test_a_reason_that_is_no_text_is_refused(verdict, reason, message):
+    with pytest.raises(InvalidOption, match=message):
+        verdict(reason)
+
+
+@pytest.mark.parametrize("verdict", [Retry(), Retry("503", after=5), Snooze(5), Cancel("sold out")])
+def test_a_verdict_comes_from_another_process_as_it_was(verdict):
+    other = pickle.loads(pickle.dumps(verdict))
+    assert (type(other), str(other), vars(other)) == (type(verdict), str(verdict), vars(verdict))
 
 
 def test_a_verdict_keeps_when_to_go_on():
