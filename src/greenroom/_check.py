@@ -126,6 +126,11 @@ def name(kind: str, value: object) -> None:
         )
 
 
+def text(kind: str, value: object, *, such: str) -> None:
+    if not isinstance(value, str):
+        raise InvalidOption(f"{kind}={value!r} is of type {type(value).__name__}, and not a str: use {such}.")
+
+
 def names(kind: str, value: Iterable[str]) -> tuple[str, ...]:
     """Several names; one alone is refused, for its letters would be taken for names."""
     if isinstance(value, str):

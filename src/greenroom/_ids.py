@@ -10,11 +10,20 @@ from greenroom._native import allocate_lock
 
 _SEQUENCE_BITS = 12
 _TIME_SHIFT = _SEQUENCE_BITS + 9
+_LAST = (1 << 63) - 1
 
 
 def id_at(moment: int) -> int:
     """The smallest id that can have been made at that moment (microseconds) or later."""
     return moment // 1000 << _TIME_SHIFT
+
+
+def id_in(text: str) -> int | None:
+    """The id that this is the text of; None if it can be that of none."""
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(_LAST)):
+        return None
+    number = int(text)
+    return number if number <= _LAST else None
 
 
 class Ids:

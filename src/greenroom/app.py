@@ -23,12 +23,14 @@ from greenroom._backstage import Backstage, Limits, lane_sizes
 from greenroom._call import Call
 from greenroom._course import Coalesce
 from greenroom._guard import Guard, guard_here
+from greenroom._ids import id_in
 from greenroom._periodic import check_schedule
 from greenroom._reach import OutOfReach, full_name, in_child, while_importing
 from greenroom._register import Register
 from greenroom._rhythm import QUANTUM
 from greenroom._side import Side, VolatileSide
 from greenroom._ticker import Ticker
+from greenroom._wanted import wanted
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
@@ -48,7 +50,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _VOLATILE = "v"
-_LAST_ID = (1 << 63) - 1
 
 log = logging.getLogger("greenroom")
 
@@ -235,29 +236,31 @@ class Greenroom:
 
     def get_result(self, result_id: str) -> TaskResult[Any]:
         """The result of that id. Raises UnknownResult if there is none, or it was pruned."""
+        _check.text("result_id", result_id, such="the str that `result.id` gave")
         backstage = self._open()
         side = backstage.volatile if result_id.startswith(_VOLATILE) else backstage.durable
-        digits = result_id.removeprefix(side.prefix)
-        is_number = digits.isascii() and digits.isdigit() and len(digits) <= len(str(_LAST_ID))
-        if not is_number or int(digits) > _LAST_ID:
+        number = id_in(result_id.removeprefix(side.prefix))
+        if number is None:
             raise UnknownResult(f"{result_id!r} is not the id of a result: use what `result.id` gave.")
-        return TaskResult(side, side.get(int(digits)))
+        return TaskResult(side, side.get(number))
 
     def find(
         self,
         *,
-        status: Status | None = None,
-        task: str | None = None,
+        status: Status | str | None = None,
+        task: Task[..., Any] | str | None = None,
         queue_name: str | None = None,
         crashed: bool = False,
-        before: TaskResult[Any] | None = None,
+        before: TaskResult[Any] | str | None = None,
         limit: int = 50,
     ) -> list[TaskResult[Any]]:
-        """Durable jobs, newest first, or only those whose process died; give the last as `before` to go on."""
+        """Durable jobs, newest first, or only those whose process died; give the last as `before` to go on.
+
+        A status or a task may be given by its name, a result by its id. Raises InvalidOption.
+        """
+        jobs = wanted(status=status, task=task, queue_name=queue_name, crashed=crashed, before=before, limit=limit)
         side = self._open().durable
-        last = None if before is None else int(before.id)
-        jobs = side.find(status=status, task=task, queue_name=queue_name, crashed=crashed, before=last, limit=limit)
-        return [TaskResult(side, job) for job in jobs]
+        return [TaskResult(side, job) for job in side.find(**jobs._asdict())]
 
     def counts(self) -> dict[Status, int]:
         """How many durable jobs there are of each status."""

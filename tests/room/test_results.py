@@ -6,7 +6,7 @@ import gevent
 import pytest
 from acts import PATIENCE, add, break_down, durable, in_a_file, say, stage, until, volatile, wait
 
-from greenroom import NotSuccessful, Status, StoreUnavailable, UnknownResult, WaitTimeout
+from greenroom import InvalidOption, NotSuccessful, Status, StoreUnavailable, UnknownResult, WaitTimeout
 from greenroom.stores import MemoryStore, SqliteStore
 
 
@@ -146,6 +146,13 @@ class TestFinding:
         with pytest.raises(UnknownResult, match="is not the id of a result: use what `result.id` gave"):
             room.get_result(result_id)
 
+    @pytest.mark.parametrize("result_id", [123, None, b"123"])
+    def test_an_id_is_a_str(self, room, result_id):
+        with pytest.raises(
+            InvalidOption, match=r"^result_id=.* is of type .*, and not a str: use the str that `result"
+        ):
+            room.get_result(result_id)
+
     @pytest.mark.parametrize("result_id", ["1", "v1", str((1 << 63) - 1)])
     def test_an_id_that_was_never_given_is_unknown(self, room, result_id):
         with pytest.raises(UnknownResult, match=f"no job {result_id} is stored: it was pruned, or never was"):
@@ -167,6 +174,50 @@ class TestFinding:
         assert [result.id for result in room.find(task="acts.add")] == [one.id]
         assert [result.id for result in room.find(queue_name="words")] == [other.id]
         assert [result.id for result in room.find(status=Status.READY)] == [other.id]
+
+    @durable
+    def test_a_task_and_a_status_may_be_given_as_themselves_or_by_name_and_a_result_by_its_id(self, room, declare):
+        sums, words = declare(room, add), declare(room, break_down, max_attempts=1)
+        one, other = sums.enqueue(1).wait(PATIENCE), words.enqueue().wait(PATIENCE)
+        for task in (sums, sums.using(priority=5), "acts.add"):
+            assert [result.id for result in room.find(task=task)] == [one.id]
+        for status in (Status.FAILED, "FAILED"):
+            assert [result.id for result in room.find(status=status)] == [other.id]
+        for before in (other, other.id):
+            assert [result.id for result in room.find(before=before)] == [one.id]
+
+    @durable
+    @pytest.mark.parametrize(
+        ("wanted", "message"),
+        [
+            (
+                {"task": add},
+                "^task=<function add .* is neither a task nor its name: write task=send_mail, or task='app",
+            ),
+            ({"task": ""}, "^task='' is not a name"),
+            ({"status": "nonsense"}, "^status='nonsense' is not known: use one of Status.READY, .*, or its name"),
+            ({"status": 5}, "^status=5 is not known"),
+            ({"status": []}, r"^status=\[\] is not known"),
+            ({"limit": -1}, "^limit=-1 is out of range: use a whole number from 1 to 1000000"),
+            ({"limit": 0}, "^limit=0 is out of range"),
+            ({"limit": None}, "^limit=None is out of range"),
+            ({"limit": 1 << 64}, "^limit=.* is out of range"),
+            ({"before": "x"}, r"^before='x' is neither a durable result nor its id: give .*before=results\[-1\]"),
+            ({"before": 123}, "^before=123 is neither"),
+            ({"before": str(1 << 63)}, "^before=.* is neither"),
+            ({"queue_name": 5}, "^queue_name=5 is not a name"),
+            ({"crashed": 1}, "^crashed=1 is neither True nor False"),
+        ],
+    )
+    def test_what_nothing_can_be_is_refused(self, room, wanted, message):
+        with pytest.raises(InvalidOption, match=message):
+            room.find(**wanted)
+
+    @volatile
+    def test_a_volatile_result_has_no_place_among_the_durable_ones(self, room, declare):
+        result = declare(room, add).enqueue(1).wait(PATIENCE)
+        with pytest.raises(InvalidOption, match="^before=<TaskResult v.* is neither a durable result nor its id"):
+            room.find(before=result)
 
     @durable
     def test_jobs_are_counted_by_status(self, room, declare):
