@@ -126,6 +126,15 @@ def name(kind: str, value: object) -> None:
         )
 
 
+def called(verb: str, value: object, *, such: str) -> None:
+    """Refuse what a call has returned already, in the place of the function."""
+    if not callable(value):
+        raise InvalidArguments(
+            f"room.{verb}() cannot call {value!r}: it is of type {type(value).__name__}. {verb} takes the function "
+            f"and its arguments apart: {such}."
+        )
+
+
 def text(kind: str, value: object, *, such: str) -> None:
     if not isinstance(value, str):
         raise InvalidOption(f"{kind}={value!r} is of type {type(value).__name__}, and not a str: use {such}.")

@@ -43,7 +43,7 @@ from greenroom.result import TaskResult
 from greenroom.schedule import Schedule
 from greenroom.stores import MemoryStore, Store, store_at
 from greenroom.stores.sqlite import Durability
-from greenroom.task import MAX_ATTEMPTS, MAX_CRASHES, OnDrain, Prepared, Task
+from greenroom.task import MAX_ATTEMPTS, MAX_CRASHES, OnDrain, Prepared, Task, prepared
 from greenroom.timetable import Timetable
 
 P = ParamSpec("P")
@@ -226,7 +226,9 @@ class Greenroom:
         """Enqueue calls made by `task.prepare(...)`: all the durable ones in one transaction, or none of them."""
         backstage = self._open()
         made: list[tuple[Side, Job]] = []
-        for call in calls:  # all of them are made before any is stored: what is refused leaves nothing behind
+        for call in prepared(
+            calls
+        ):  # all of them are made before any is stored: what is refused leaves nothing behind
             side = backstage.durable if call.task.durable else backstage.volatile
             made.append((side, side.make(*call)))
         for side in backstage.sides:
@@ -270,6 +272,7 @@ class Greenroom:
         """Run any callable in the background, now: volatile, nothing is stored. The context is copied."""
         if _inside.is_child:
             raise in_child("spawn")
+        _check.called("spawn", function, such="room.spawn(f, 1)")
         call = Call(copy_context(), function, args, kwargs)
         (self._backstage or self._set_up()).call(call)
         return call
@@ -280,6 +283,7 @@ class Greenroom:
         if _inside.is_child:
             raise in_child("spawn_later")
         _check.when("seconds", seconds)
+        _check.called("spawn_later", function, such="room.spawn_later(60, f, 1)")
         now = self._clock.now()
         delay = cast("int", moment_of(seconds, now)) - now
         call = Call(copy_context(), function, args, kwargs)

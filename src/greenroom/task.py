@@ -6,7 +6,7 @@ made, and what can be wrong with arguments where they are enqueued: not at night
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, get_args
@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeV
 from greenroom import _check
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import When
+from greenroom.errors import InvalidArguments
 from greenroom.result import TaskResult
 
 P = ParamSpec("P")
@@ -30,6 +31,23 @@ class Prepared(NamedTuple):
     task: Task[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+
+def prepared(calls: Iterable[Prepared]) -> Iterator[Prepared]:
+    """Each of these. Raises InvalidArguments for what is none."""
+    if not isinstance(calls, Iterable):
+        raise _not_prepared(calls)
+    for call in calls:
+        if not isinstance(call, Prepared):
+            raise _not_prepared(call)
+        yield call
+
+
+def _not_prepared(value: object) -> InvalidArguments:
+    return InvalidArguments(
+        f"room.enqueue_many() takes calls made by task.prepare(...), and {value!r} is none: write "
+        "room.enqueue_many([task.prepare(1), task.prepare(2)]). This call has enqueued nothing."
+    )
 
 
 class Room(Protocol):

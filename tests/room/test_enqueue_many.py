@@ -52,6 +52,35 @@ def test_if_arguments_of_one_do_not_fit_none_is_enqueued(room, declare):
 
 
 @durable
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda task: [task.prepare(1), task],
+        lambda task: [task.prepare(1), lambda: 1],
+        lambda task: [task.prepare(1), (task, (1,), {})],
+        lambda task: task.prepare(1),
+        lambda task: task,
+        lambda _: None,
+    ],
+)
+def test_what_is_no_prepared_call_is_refused_and_none_is_enqueued(room, declare, odd):
+    with pytest.raises(
+        InvalidArguments,
+        match=r"takes calls made by task\.prepare\(\.\.\.\), and .* is none: write room\.enqueue_many",
+    ):
+        room.enqueue_many(odd(declare(room, say)))
+    assert set(room.counts().values()) == {0}
+
+
+def test_nor_is_a_call_that_was_enqueued_already(room, declare):
+    task = declare(room, say)
+    result = task.enqueue("once").wait(PATIENCE)
+    with pytest.raises(InvalidArguments, match=r"and <TaskResult .* is none.* This call has enqueued nothing\.$"):
+        room.enqueue_many([task.prepare("never"), result])
+    assert stage.seen == ["once"]
+
+
+@durable
 def test_if_arguments_of_one_cannot_be_stored_none_is_enqueued(room, declare):
     task = declare(room, say)
     with pytest.raises(InvalidPayload):

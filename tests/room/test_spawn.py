@@ -10,7 +10,7 @@ import pytest
 from acts import PATIENCE, add, in_a_file, say, stage, until, wait
 from gevent.event import Event
 
-from greenroom import InvalidOption, NotRunning, NotSuccessful, WaitTimeout, request_id
+from greenroom import InvalidArguments, InvalidOption, NotRunning, NotSuccessful, WaitTimeout, request_id
 
 pytestmark = in_a_file
 
@@ -30,6 +30,16 @@ def test_what_a_call_returns_can_be_had(room):
 @pytest.mark.parametrize("function", [lambda: 5, partial(add, 2, 3), [1, 2, 3, 4, 5].__len__, partial(int, "5")])
 def test_any_callable_will_do(room, function):
     assert room.spawn(function).get(PATIENCE) == 5
+
+
+def test_what_a_call_has_returned_already_is_refused(room):
+    with pytest.raises(
+        InvalidArguments,
+        match=r"^room\.spawn\(\) cannot call 3: it is of type int\. spawn takes the function and its arguments apart",
+    ):
+        room.spawn(add(1, 2))
+    with pytest.raises(InvalidArguments, match=r"cannot call None: .* apart: room\.spawn_later\(60, f, 1\)\.$"):
+        room.spawn_later(60, say(1) and None)
 
 
 def test_nothing_is_stored(room):
