@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from gevent.event import Event
 
-from greenroom import _interrupt
+from greenroom import _check, _interrupt
 from greenroom._native import allocate_lock
 from greenroom.errors import NotRunning, NotSuccessful, WaitTimeout
 from greenroom.lanes import Carry
@@ -59,6 +59,7 @@ class Call(Generic[T]):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds (None: for ever); say whether it has finished."""
+        _check.patience("timeout", timeout)
         event = Event()  # of his own: one event cannot be waited for in two threads
         with _one_at_a_time:
             waiting = self._waiting = [] if self._waiting is None else self._waiting

@@ -126,6 +126,23 @@ def name(kind: str, value: object) -> None:
         )
 
 
+def patience(kind: str, value: object) -> None:
+    """For how many seconds to wait, or None for ever; less than nothing is a look."""
+    if value is not None and not _is_number(value):
+        raise InvalidOption(
+            f"{kind}={value!r} is not a number of seconds: use one, such as {kind}=5, or None to wait for ever."
+        )
+
+
+def drain(value: object) -> None:
+    if not _is_number(value) or value < 0:  # type: ignore[operator]
+        raise InvalidOption(f"drain={value!r} is not a number of seconds, 0 or more: use one, such as drain=30.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -inf <= value <= inf  # not NaN
+
+
 def called(verb: str, value: object, *, such: str) -> None:
     """Refuse what a call has returned already, in the place of the function."""
     if not callable(value):

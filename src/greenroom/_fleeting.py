@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from greenroom import context, signals
+from greenroom import _check, context, signals
 from greenroom._as_is import CallCodec
 from greenroom._attempt import Attempt
 from greenroom._native import allocate_lock
@@ -128,6 +128,7 @@ class FleetingResult(TaskResult[T]):
         return super().return_value
 
     def wait(self, timeout: float | None = None) -> TaskResult[T]:
+        _check.patience("timeout", timeout)
         if self._attempt is not None and self._attempt.is_final:
             self._stored = None  # what it was when it was last looked at
             return self

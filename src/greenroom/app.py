@@ -332,6 +332,7 @@ class Greenroom:
 
         A second call, with less patience, hurries the first. A process that ends without it gives back what runs.
         """
+        _check.drain(drain)
         backstage = self._backstage
         if backstage is None:
             return

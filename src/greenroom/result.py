@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from greenroom import _check
 from greenroom._as_is import CallCodec
 from greenroom.clock import as_datetime
 from greenroom.context import occasion_in
@@ -164,6 +165,7 @@ class TaskResult(Generic[T]):
 
         Woken, not polled, whichever process it finishes in.
         """
+        _check.patience("timeout", timeout)
         if not self._job.is_finished:
             self._job = self._side.wait_for(self._job.id, timeout)
             if not self._job.is_finished:
@@ -177,6 +179,7 @@ class TaskResult(Generic[T]):
 
         What comes to its own end before it is told of it has succeeded, or failed, all the same.
         """
+        _check.text("reason", reason, such="reason='sold out'")
         return self._side.cancel(self._job.id, reason)
 
     def retry(self) -> bool:

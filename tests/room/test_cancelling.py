@@ -5,7 +5,7 @@ import pytest
 from acts import PATIENCE, add, durable, say, stage, until, wait
 from gevent.event import Event
 
-from greenroom import Status
+from greenroom import InvalidOption, Status
 from greenroom.stores import MemoryStore, SqliteStore
 
 
@@ -20,6 +20,14 @@ def test_a_job_that_waits_for_a_slot_never_runs(make_room, declare):
     assert result.note == "sold out"
     assert declare(room, add).enqueue(1).wait(PATIENCE).return_value == 1
     assert "never said" not in stage.seen
+
+
+def test_a_reason_that_is_no_text_is_refused_and_nothing_is_called_off(make_room, declare):
+    result = declare(make_room(start=False), say).enqueue("said")
+    with pytest.raises(InvalidOption, match="^reason=5 is of type int, and not a str: use reason='sold out'"):
+        result.cancel(5)
+    result.refresh()
+    assert (result.status, result.note) == (Status.READY, None)
 
 
 def test_a_scheduled_job_never_runs(make_room, declare, clock):

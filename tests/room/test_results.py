@@ -374,6 +374,12 @@ class TestWaiting:
         stage.curtain.set()
         assert result.wait(PATIENCE).return_value == "done"
 
+    def test_no_number_of_seconds_is_refused_whether_it_has_finished_or_not(self, room, declare):
+        running, finished = declare(room, wait).enqueue(), declare(room, add).enqueue(1).wait(PATIENCE)
+        for result in (running, finished):
+            with pytest.raises(InvalidOption, match="^timeout='x' is not a number of seconds"):
+                result.wait("x")
+
     @pytest.mark.parametrize("timeout", [0, -1])
     def test_no_time_is_a_look(self, room, declare, timeout):
         result = declare(room, wait).enqueue()

@@ -95,6 +95,14 @@ def test_waiting_ends_in_time_and_the_call_goes_on(room):
     assert call.get() == "done"
 
 
+def test_no_number_of_seconds_is_refused(room):
+    call = room.spawn(add, 1)
+    call.get(PATIENCE)
+    for wait_for_it in (call.get, call.wait):
+        with pytest.raises(InvalidOption, match="^timeout='x' is not a number of seconds"):
+            wait_for_it("x")
+
+
 def test_several_can_wait_in_greenlets_and_in_threads(room):
     call = room.spawn(wait, "done")
     waiting = [gevent.spawn(call.get, PATIENCE) for _ in range(3)]

@@ -2,13 +2,14 @@
 
 import logging
 import signal
+from datetime import timedelta
 
 import gevent
 import pytest
 from acts import PATIENCE, add, durable, in_a_file, say, stage, until, volatile, wait
 from gevent.event import Event
 
-from greenroom import Status
+from greenroom import InvalidOption, Status
 
 
 @pytest.fixture
@@ -84,6 +85,13 @@ def test_a_room_with_nothing_to_do_stops_at_once(make_room, declare, start):
     declare(room, say).using(run_after=3600).enqueue("another day")
     with gevent.Timeout(PATIENCE):
         room.stop(3600)
+
+
+@pytest.mark.parametrize("drain", ["x", None, -1, timedelta(seconds=5)])
+def test_no_number_of_seconds_to_drain_is_refused_and_the_room_goes_on(room, declare, drain):
+    with pytest.raises(InvalidOption, match="^drain=.* is not a number of seconds, 0 or more"):
+        room.stop(drain)
+    assert declare(room, add).enqueue(1).wait(PATIENCE).return_value == 1
 
 
 def test_a_stopped_room_can_be_started_again(room, declare):

@@ -259,6 +259,29 @@ def test_a_timeout_in_seconds_is_in_range(value):
         _check.length("timeout", value)
 
 
+@pytest.mark.parametrize("value", ["5", True, [5], nan, timedelta(seconds=5)])
+def test_who_waits_does_so_for_seconds_or_for_ever(value):
+    with pytest.raises(
+        InvalidOption, match=r"^timeout=.* is not a number of seconds: use one, such as timeout=5, or None to wait"
+    ):
+        _check.patience("timeout", value)
+    with pytest.raises(InvalidOption, match=r"^drain=.* is not a number of seconds, 0 or more: use one, such as"):
+        _check.drain(value)
+
+
+@pytest.mark.parametrize("value", [None, -1, -0.001, -inf])
+def test_whoever_waits_may_do_so_for_ever_or_only_look_but_a_drain_is_told_its_seconds(value):
+    _check.patience("timeout", value)
+    with pytest.raises(InvalidOption, match=r"^drain="):
+        _check.drain(value)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 30, inf])
+def test_a_number_of_seconds_is_one(value):
+    _check.patience("timeout", value)
+    _check.drain(value)
+
+
 @pytest.mark.parametrize("value", ["5", True, [5]])
 def test_a_timeout_is_a_length_of_time(value):
     with pytest.raises(InvalidOption, match=r"^timeout=.* is not a timedelta"):
