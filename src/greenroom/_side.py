@@ -6,6 +6,7 @@ arguments are kept.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, cast
@@ -33,6 +34,8 @@ from greenroom.stores.base import News
 from greenroom.task import Task
 
 _LOOK_AGAIN = 30.0  # seconds: the safety net of those who wait for a job that runs in another process
+
+log = logging.getLogger("greenroom")
 
 _one_at_a_time = allocate_lock()  # of those who begin or end to wait, in whatever thread
 
@@ -89,6 +92,10 @@ class Side:
     @property
     def services(self) -> tuple[Service, ...]:
         return self.runner.service, self.runner.recorder.service, self.janitor.service
+
+    @property
+    def is_running(self) -> bool:
+        return self.runner.is_running
 
     def start(self) -> None:
         self.runner.start()
@@ -258,6 +265,7 @@ class VolatileSide(Side):
             put_off=lambda job: self.runner.add([job]),
         )
         self.runner.interrupts = self.fleeting.interrupts
+        self._has_warned = False
 
     def drain(self) -> None:
         super().drain()
@@ -272,6 +280,20 @@ class VolatileSide(Side):
         if signals.task_enqueued.receivers:
             self.enqueued(attempt.job)
         return FleetingResult(self, attempt)
+
+    def enqueued(self, job: Job) -> TaskResult[Any]:
+        if not self.is_running and not self.runner.is_stopping and not self._has_warned:
+            self._has_warned = True
+            # Nobody else can run it, so that to forget room.start() would lose it without a word.
+            log.warning(
+                "volatile job %s%s of %s waits in memory, for the room is not started: it runs once room.start() is "
+                "called in this process, and else is lost with it, as are those after it. Call room.start() "
+                "(docs/where-it-starts.md says where it does nothing), or declare the task durable.",
+                self.prefix,
+                job.id,
+                job.task,
+            )
+        return super().enqueued(job)
 
     def get(self, job_id: int) -> Job:
         attempt = self.fleeting.find(job_id)

@@ -22,6 +22,10 @@ class Side(Protocol):
     prefix: str
     codec: CallCodec
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its jobs are run by this process."""
+
     def get(self, job_id: int) -> Job:
         """The job as it is now. Raises UnknownResult."""
 
@@ -169,9 +173,7 @@ class TaskResult(Generic[T]):
         if not self._job.is_finished:
             self._job = self._side.wait_for(self._job.id, timeout)
             if not self._job.is_finished:
-                raise WaitTimeout(
-                    f"{self!r} did not finish within {timeout} s: it goes on. Wait again, or cancel it."
-                )
+                raise WaitTimeout(f"{self!r} did not finish within {timeout} s: {self._why_not()}")
         return self
 
     def cancel(self, reason: str = "cancelled") -> bool:
@@ -188,6 +190,15 @@ class TaskResult(Generic[T]):
         if job is not None:
             self._job = job
         return job is not None
+
+    def _why_not(self) -> str:
+        if self.status is Status.READY and not self._side.is_running:
+            return (
+                "it has not begun, and this process runs no tasks, for its room is not started here. Call "
+                "room.start(), or have a process run it that serves, such as `greenroom serve`: "
+                "docs/where-it-starts.md."
+            )
+        return "it goes on. Wait again, or cancel it."
 
     def __repr__(self) -> str:
         return f"<TaskResult {self.id} of {self.task_name}: {self.status}>"

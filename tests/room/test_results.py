@@ -374,6 +374,32 @@ class TestWaiting:
         stage.curtain.set()
         assert result.wait(PATIENCE).return_value == "done"
 
+    @pytest.mark.parametrize("has_stopped", [False, True])
+    def test_where_nobody_runs_tasks_it_says_so_and_how_they_are_run(self, make_room, declare, has_stopped):
+        room = make_room(start=has_stopped)
+        room.stop()
+        result = declare(room, add).enqueue(1)
+        with pytest.raises(
+            WaitTimeout,
+            match=r"READY> did not finish within 0\.01 s: it has not begun, and this process runs no tasks, for its "
+            r"room is not started here\. Call room\.start\(\), or .* `greenroom serve`: docs/where-it-starts\.md\.$",
+        ):
+            result.wait(0.01)
+
+    def test_what_waits_for_its_time_in_a_room_that_runs_goes_on(self, room, declare):
+        result = declare(room, add).using(run_after=3600).enqueue(1)
+        with pytest.raises(WaitTimeout, match=r"it goes on\. Wait again, or cancel it\.$"):
+            result.wait(0.01)
+
+    @in_a_file
+    def test_what_another_room_runs_goes_on(self, make_room, declare):
+        here = make_room(start=False)
+        result = declare(here, wait).enqueue("done")
+        declare(make_room(), wait)
+        stage.wait_for()
+        with pytest.raises(WaitTimeout, match=r"RUNNING> .* it goes on\. Wait again, or cancel it\.$"):
+            result.wait(0.01)
+
     def test_no_number_of_seconds_is_refused_whether_it_has_finished_or_not(self, room, declare):
         running, finished = declare(room, wait).enqueue(), declare(room, add).enqueue(1).wait(PATIENCE)
         for result in (running, finished):

@@ -60,6 +60,34 @@ def test_what_is_enqueued_before_the_start_runs_after_it(make_room, declare):
     assert result.wait(PATIENCE).return_value == "at last"
 
 
+@volatile
+class TestVolatileJobsOfARoomThatIsNotStarted:
+    def test_are_warned_of_once(self, make_room, declare, caplog):
+        room = make_room(start=False)
+        task = declare(room, say)
+        results = [task.enqueue("at last"), *room.enqueue_many([task.prepare("too")]), task.enqueue("three")]
+        told = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+        assert len(told) == 1
+        assert told[0].startswith(
+            f"volatile job {results[0].id} of acts.say waits in memory, for the room is not started: it runs once "
+            "room.start() is called in this process, and else is lost with it"
+        )
+        room.start()
+        assert [result.wait(PATIENCE).return_value for result in results] == ["at last", "too", "three"]
+
+    def test_are_no_matter_for_a_room_that_runs_or_drains(self, room, declare, caplog):
+        stage.task = declare(room, say)
+        room.enqueue_many([stage.task.prepare(1)])[0].wait(PATIENCE)
+        stage.task.using(run_after=0.001).enqueue(2).wait(PATIENCE)
+        declare(room, wait_and_enqueue).enqueue()
+        stage.wait_for()
+        stopping = gevent.spawn(room.stop, PATIENCE)
+        until(lambda: room._backstage.volatile.runner.is_stopping)
+        stage.curtain.set()
+        stopping.get(timeout=PATIENCE)
+        assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_started_twice_is_started_once(make_room, declare):
     room = make_room(lanes={"greenlet": 2})
     room.start()
