@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -126,6 +127,18 @@ def name(kind: str, value: object) -> None:
         )
 
 
+def path(kind: str, value: object) -> None:
+    if not isinstance(value, str | os.PathLike):
+        raise InvalidOption(f"{kind}={value!r} is not a path: use a str or a Path, such as 'monday.db'.")
+
+
+def no_task(value: object) -> InvalidTask:
+    return InvalidTask(
+        f"{value!r} is not a task, and cannot be enqueued: declare its function with @room.task, and write "
+        "task.enqueue(1, b=2)."
+    )
+
+
 def patience(kind: str, value: object) -> None:
     """For how many seconds to wait, or None for ever; less than nothing is a look."""
     if value is not None and not _is_number(value):
@@ -161,6 +174,8 @@ def names(kind: str, value: Iterable[str]) -> tuple[str, ...]:
     """Several names; one alone is refused, for its letters would be taken for names."""
     if isinstance(value, str):
         raise InvalidOption(f"{kind}={value!r} is one str, and not several: write {kind}=[{value!r}].")
+    if not isinstance(value, Iterable):
+        raise InvalidOption(f"{kind}={value!r} is not several names: write {kind}=['old.name'].")
     several = tuple(value)
     for each in several:
         name(kind, each)
@@ -211,9 +226,9 @@ def when(kind: str, value: object) -> None:
     raise InvalidOption(f"{kind}={value!r} is not a moment: use an aware datetime, a timedelta or seconds.")
 
 
-def lane(value: str, lanes: Iterable[str], task: str) -> str:
+def lane(value: Any, lanes: Iterable[str], task: str) -> str:
     """One of these lanes."""
-    if value not in lanes:
+    if not isinstance(value, str) or value not in lanes:
         known = ", ".join(map(repr, lanes))
         raise InvalidTask(f"{task} cannot run in lane {value!r}: there is none. Use one of {known}.")
     return value

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast, get_args
 
 from gevent import monkey
 from gevent.lock import RLock
@@ -86,6 +86,7 @@ class Greenroom:
         clock: Clock | None = None,
     ) -> None:
         _check.url(url)
+        _check.choice("durability", durability, get_args(Durability))
         _check.span("retention", retention)
         _check.whole("max_crashes", max_crashes, 1, 10_000)
         _check.flag("preempt", preempt)
@@ -151,6 +152,7 @@ class Greenroom:
 
         def declare(func: Callable[P, T]) -> Task[P, T]:
             _check.flag("takes_context", takes_context)
+            _check.flag("preempt", preempt)
             _check.function(func, takes_context=takes_context)
             path = full_name(func)
             if lane == "process":
@@ -219,7 +221,10 @@ class Greenroom:
     def enqueue(self, task: Task[P, T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[T]:
         """What `task.enqueue` does."""
         backstage = self._opened or self._open()
-        side = backstage.durable if task.durable else backstage.volatile
+        try:  # which costs nothing
+            side = backstage.durable if task.durable else backstage.volatile
+        except AttributeError:
+            raise _check.no_task(task) from None
         return side.enqueue(task, args, kwargs)
 
     def enqueue_many(self, calls: Iterable[Prepared]) -> list[TaskResult[Any]]:
@@ -296,6 +301,7 @@ class Greenroom:
         Nobody waits for it, however long it takes. Raises InvalidOption if the file is there already, or jobs live in
         memory, and StoreError if it cannot be written.
         """
+        _check.path("path", path)
         self._open().durable.store.backup(path)
 
     def current(self) -> Attempt:

@@ -147,6 +147,13 @@ def test_the_command_takes_what_names_the_store_in_any_order(rooms, tmp_path, ar
     assert (tmp_path / "copy.db").exists()
 
 
+@pytest.mark.parametrize("path", [None, 5, b"copy.db"])
+def test_what_is_no_path_is_refused(rooms, tmp_path, path):
+    room, _ = rooms(tmp_path / "jobs.db")
+    with pytest.raises(InvalidOption, match=r"^path=.* is not a path: use a str or a Path, such as 'monday\.db'"):
+        room.backup(path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

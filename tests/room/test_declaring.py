@@ -55,6 +55,7 @@ def test_a_local_function_is_refused_with_the_remedy(room):
         ({"name": 5}, "name=5 is not a name"),
         ({"names": [""]}, "names='' is not a name"),
         ({"names": "old"}, "names='old' is one str"),
+        ({"names": None}, r"names=None is not several names: write names=\['old\.name'\]"),
         ({"queue_name": "x" * 201}, "queue_name='xxx.*' is not a name"),
         ({"queue_name": None}, "queue_name=None is not a name"),
         ({"priority": 101}, "priority=101 is out of range"),
@@ -72,6 +73,7 @@ def test_a_local_function_is_refused_with_the_remedy(room):
         ({"expires": datetime(2030, 1, 1)}, "expires=.* is naive"),  # noqa: DTZ001
         ({"expires": -1}, "expires=-1 is out of range"),
         ({"durable": 1}, "durable=1 is neither True nor False"),
+        ({"preempt": "no"}, "preempt='no' is neither True nor False"),
         ({"takes_context": None}, "takes_context=None is neither True nor False"),
     ],
 )
@@ -84,6 +86,23 @@ def test_an_option_with_a_value_it_cannot_have_is_refused(room, options, message
 def test_a_lane_that_is_not_there_is_refused_and_those_that_are_there_are_named(room):
     with pytest.raises(InvalidTask, match=r"acts\.add cannot run in lane 'fiber'.* Use one of 'greenlet', 'idle', "):
         room.task(lane="fiber")(add)
+
+
+@pytest.mark.parametrize("lane", [["greenlet"], None, 5])
+def test_so_is_what_is_no_name_of_a_lane(room, lane):
+    with pytest.raises(
+        InvalidTask, match=r"acts\.add cannot run in lane .*: there is none\. Use one of 'greenlet', "
+    ):
+        room.task(lane=lane)(add)
+
+
+def test_a_function_that_was_not_declared_cannot_be_enqueued(room):
+    with pytest.raises(
+        InvalidTask,
+        match=r"^<function add .*> is not a task, and cannot be enqueued: declare .* @room\.task, and write task",
+    ):
+        room.enqueue(add, (1,), {})
+    assert set(room.counts().values()) == {0}
 
 
 def test_taking_context_needs_a_parameter_for_it(room):
@@ -127,6 +146,8 @@ def test_a_refused_name_is_still_free(room):
         ({"retention": 7}, r"retention=7 is not a timedelta: write retention=timedelta\(days=7\)"),
         ({"retention": timedelta(-1)}, "retention=.* is out of range"),
         ({"max_payload": 0}, "max_payload=0 leaves no room"),
+        ({"durability": "x"}, "durability='x' is not known: use 'disk' or 'process'"),
+        ({"durability": None}, "durability=None is not known"),
         ({"max_payload": "x"}, "max_payload='x' is not a whole number of bytes: use 1_000_000"),
         ({"max_payload": True}, "max_payload=True is not a whole number"),
         ({"clock": 3}, r"clock=3 is not a clock: use SystemClock\(\), or ManualClock\(\) in tests"),
