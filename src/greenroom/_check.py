@@ -156,13 +156,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -inf <= value <= inf  # not NaN
 
 
-def called(verb: str, value: object, *, such: str) -> None:
-    """Refuse what a call has returned already, in the place of the function."""
-    if not callable(value):
-        raise InvalidArguments(
-            f"room.{verb}() cannot call {value!r}: it is of type {type(value).__name__}. {verb} takes the function "
-            f"and its arguments apart: {such}."
-        )
+def no_function(verb: str, value: object, *, such: str) -> InvalidArguments:
+    """What is told who gave what a call has returned already, in the place of the function."""
+    return InvalidArguments(
+        f"room.{verb}() cannot call {value!r}: it is of type {type(value).__name__}. {verb} takes the function and "
+        f"its arguments apart: {such}."
+    )
 
 
 def text(kind: str, value: object, *, such: str) -> None:

@@ -277,7 +277,8 @@ class Greenroom:
         """Run any callable in the background, now: volatile, nothing is stored. The context is copied."""
         if _inside.is_child:
             raise in_child("spawn")
-        _check.called("spawn", function, such="room.spawn(f, 1)")
+        if not callable(function):
+            raise _check.no_function("spawn", function, such="room.spawn(f, 1)")
         call = Call(copy_context(), function, args, kwargs)
         (self._backstage or self._set_up()).call(call)
         return call
@@ -288,7 +289,8 @@ class Greenroom:
         if _inside.is_child:
             raise in_child("spawn_later")
         _check.when("seconds", seconds)
-        _check.called("spawn_later", function, such="room.spawn_later(60, f, 1)")
+        if not callable(function):
+            raise _check.no_function("spawn_later", function, such="room.spawn_later(60, f, 1)")
         now = self._clock.now()
         delay = cast("int", moment_of(seconds, now)) - now
         call = Call(copy_context(), function, args, kwargs)
