@@ -195,7 +195,7 @@ class TaskResult(Generic[T]):
         if self.status is Status.READY and not self._side.is_running:
             return (
                 "it has not begun, and this process runs no tasks, for its room is not started here. Call "
-                "room.start(), or have a process run it that serves, such as `greenroom serve`: "
+                "room.start(); a durable job is run by any other process that serves, such as `greenroom serve`: "
                 "docs/where-it-starts.md."
             )
         return "it goes on. Wait again, or cancel it."

@@ -382,7 +382,7 @@ class TestWaiting:
         with pytest.raises(
             WaitTimeout,
             match=r"READY> did not finish within 0\.01 s: it has not begun, and this process runs no tasks, for its "
-            r"room is not started here\. Call room\.start\(\), or .* `greenroom serve`: docs/where-it-starts\.md\.$",
+            r"room is not started here\. Call room\.start\(\); a durable .* `greenroom serve`: docs/where-it-st",
         ):
             result.wait(0.01)
 
