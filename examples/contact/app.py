@@ -4,13 +4,14 @@ from email.message import EmailMessage
 
 from flask import Flask, redirect, request
 
-from greenroom import Greenroom
+from greenroom import Greenroom, exponential
 
 app = Flask(__name__)
 room = Greenroom()  # a SQLite file, greenroom.db, beside this one
 
 
-@room.task(queue_name="mail", max_attempts=5)
+# Tried again after 1 s, then 2, 4, 8 and so on up to an hour: a mail server may be down for nearly five days.
+@room.task(queue_name="mail", max_attempts=130, backoff=exponential(cap=3600))
 def send_contact(name, email, message):
     letter = EmailMessage()
     letter["To"] = letter["From"] = "owner@example.org"
