@@ -231,9 +231,7 @@ class Greenroom:
         """Enqueue calls made by `task.prepare(...)`: all the durable ones in one transaction, or none of them."""
         backstage = self._open()
         made: list[tuple[Side, Job]] = []
-        for call in prepared(
-            calls
-        ):  # all of them are made before any is stored: what is refused leaves nothing behind
+        for call in prepared(calls):  # all are made before any is stored: what is refused leaves nothing behind
             side = backstage.durable if call.task.durable else backstage.volatile
             made.append((side, side.make(*call)))
         for side in backstage.sides:
