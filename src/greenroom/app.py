@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from datetime import timedelta
 from functools import partial
@@ -34,7 +35,7 @@ from greenroom._wanted import wanted
 from greenroom.backoff import Backoff, exponential
 from greenroom.clock import SECOND, Clock, SystemClock, When, as_span, moment_of
 from greenroom.codec import Codec
-from greenroom.errors import NotRunning, StoreUnavailable, UnknownResult
+from greenroom.errors import NotRunning, StoreError, StoreUnavailable, UnknownResult
 from greenroom.job import Job, Status
 from greenroom.lanes import Lane, LaneState, Processes, _inside
 from greenroom.lanes.process import cpus
@@ -331,7 +332,7 @@ class Greenroom:
         self._open().start()
         self._is_started = True
         _interrupt.listen(self)
-        atexit.register(self.stop, 0)  # what runs then is given back, and was not interrupted by a crash
+        atexit.register(self._leave)
 
     def stop(self, drain: float = 30.0) -> None:
         """Stop claiming, let what runs end for up to `drain` seconds, and give back the rest at no cost to it.
@@ -350,13 +351,18 @@ class Greenroom:
                     backstage.close()
                 finally:
                     _interrupt.unlisten(self)
-                    atexit.unregister(self.stop)
+                    atexit.unregister(self._leave)
 
     def give_back(self) -> None:
-        """Give back what runs, at no cost to it, from a native thread: for who ends a process whose loop is stuck."""
+        """Give back what runs, at no cost to it, and let it be: for who ends a process, if need be on a thread."""
         backstage = self._opened
         if backstage is not None:
             backstage.durable.runner.disown_from_thread()
+
+    def _leave(self) -> None:
+        """Python ends, and nobody has stopped the room: that is no crash."""
+        with suppress(StoreError):  # then it counts as one
+            self.give_back()
 
     def _forsake(self) -> None:
         """This is a forked child: the parent runs the tasks. Here the room is as if it had just been made."""
