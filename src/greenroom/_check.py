@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from math import inf
+from math import inf, isnan
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, SupportsFloat
 
 from greenroom.backoff import Backoff
 from greenroom.errors import InvalidArguments, InvalidOption, InvalidTask
@@ -153,7 +153,12 @@ def drain(value: object) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -inf <= value <= inf  # not NaN
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        return False
+    try:
+        return not isnan(float(value))
+    except OverflowError:
+        return False
 
 
 def no_function(verb: str, value: object, *, such: str) -> InvalidArguments:

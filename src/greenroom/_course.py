@@ -10,11 +10,12 @@ a stretch comes again.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import inf
 from typing import Literal, NamedTuple
 
-from greenroom.clock import SECOND
+from greenroom.clock import SECOND, as_moment
 from greenroom.schedule import Pause, Schedule, nothing
 
 Coalesce = Literal["latest", "all", "earliest", "skip"]
@@ -23,6 +24,7 @@ CAP = 1000  # slots made up for at once by coalesce="all"
 ON_TIME = 60 * SECOND  # late by no more than that, a slot has not been missed
 SETTLED = 60 * SECOND  # what was left out so shortly before a slot is never opened again: clocks are set by less
 KEPT = 20  # stretches
+UNSET = as_moment(datetime(2026, 1, 1, tzinfo=UTC))  # a clock that shows a time before this was written is not set
 
 Stretch = tuple[int, int]
 
@@ -63,7 +65,8 @@ class Due(NamedTuple):
 class Course(NamedTuple):
     """What has been dealt with: `stretches`, in order and apart from each other.
 
-    `at` is the moment up to which it was followed, and `since` the one before which nothing is made up for.
+    `at` is the moment up to which it was followed, and `since` the one before which nothing is made up for, for it
+    began or was resumed there.
     """
 
     stretches: tuple[Stretch, ...]
@@ -74,7 +77,7 @@ class Course(NamedTuple):
         """What is due at this moment, by a clock that may have been set since the last one."""
         start = self._start(now)
         if start is None:
-            return Due([], self._replace(at=now))
+            return Due([], self._replace(at=now, since=self.since if now < UNSET else now))
         first = self._open_after(schedule, start)
         if first is None or first > now:
             return Due([], self)

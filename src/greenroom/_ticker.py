@@ -120,15 +120,15 @@ class Ticker:
         """Read the marks, and see that each declared schedule has its own."""
         now = horizon(self._clock)
         marks = {mark.name: mark for mark in self._side.store.marks()}
-        ticks = []
-        for declared in self._declared.values():
+        ticks, all_declared = [], list(self._declared.values())  # more of them may be declared during a pause
+        for declared in all_declared:
             if tick := self._claim(declared, marks.get(declared.name), now):
                 ticks.append(tick)
             self._pause()
         if ticks and not all(self._make(ticks)):
             return  # another process was faster, and knows as much: it is looked at again
         marks.update((tick.new.name, tick.new) for tick in ticks if tick.new is not None)
-        self._claimed.update(self._declared)
+        self._claimed.update(declared.name for declared in all_declared)
         self._take_in(marks, now)
         self._looked_at = self._clock.monotonic()
 

@@ -27,6 +27,8 @@ class WatchedConnection(sqlite3.Connection):
     """What sqlite3.connect makes while transactions are watched. Unlike its base it can be referred to weakly."""
 
     _last: ref[sqlite3.Cursor] | None = None
+    _statement: object = None  # what seemed to be half read when that was last asked,
+    _since = 0.0  # and since when, on time.perf_counter's clock
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         cursor = super().cursor(*args, **kwargs)
@@ -36,12 +38,16 @@ class WatchedConnection(sqlite3.Connection):
     def execute(self, *args: Any) -> Any:
         return self.cursor().execute(*args)  # its base would make the cursor without asking for it
 
-    def half_read(self) -> object:
-        """The last statement, if it writes, and gives rows that have not all been fetched; or None."""
+    def is_half_read(self) -> bool:
+        """Whether the last statement writes, and gives rows of which some have yet to be fetched."""
         cursor = None if self._last is None else self._last()
         # The number of rows is known once all are fetched. A statement that only reads, or gives no rows, has other
         # signs; and what describes the rows is made anew for each.
-        return cursor.description if cursor is not None and cursor.rowcount == 0 else None
+        statement = cursor.description if cursor is not None and cursor.rowcount == 0 else None
+        now = time.perf_counter()
+        if statement is not self._statement:
+            self._statement, self._since = statement, now
+        return statement is not None and now - self._since < _HALF_READ
 
 
 class Transactions:
@@ -51,8 +57,6 @@ class Transactions:
         self._makers: WeakKeyDictionary[WatchedConnection, ref[Any]] = WeakKeyDictionary()
         self._home = get_ident()
         self._connect: Any = None
-        self._half_read: object = None  # what seemed to be when that was last asked,
-        self._half_read_since = 0.0  # and since when, on time.perf_counter's clock
 
     def watch(self) -> None:
         """Have sqlite3.connect tell of connections."""
@@ -72,15 +76,9 @@ class Transactions:
         for connection, maker in list(self._makers.items()):
             made_by = maker()
             is_own = made_by is greenlet or made_by is None or made_by.dead or made_by.parent is None
-            if is_own and (_is_in_transaction(connection) or self._is_half_read(connection)):
+            if is_own and (_is_in_transaction(connection) or connection.is_half_read()):
                 return True
         return False
-
-    def _is_half_read(self, connection: WatchedConnection) -> bool:
-        statement, now = connection.half_read(), time.perf_counter()
-        if statement is not self._half_read:
-            self._half_read, self._half_read_since = statement, now
-        return statement is not None and now - self._half_read_since < _HALF_READ
 
     def _make(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         if get_ident() != self._home or "factory" in kwargs or len(args) > _BEFORE_FACTORY:

@@ -221,6 +221,8 @@ class Greenroom:
 
     def enqueue(self, task: Task[P, T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskResult[T]:
         """What `task.enqueue` does."""
+        if _inside.is_importing:
+            raise while_importing()
         backstage = self._opened or self._open()
         try:  # which costs nothing
             side = backstage.durable if task.durable else backstage.volatile
@@ -230,6 +232,8 @@ class Greenroom:
 
     def enqueue_many(self, calls: Iterable[Prepared]) -> list[TaskResult[Any]]:
         """Enqueue calls made by `task.prepare(...)`: all the durable ones in one transaction, or none of them."""
+        if _inside.is_importing:
+            raise while_importing()
         backstage = self._open()
         made: list[tuple[Side, Job]] = []
         for call in prepared(calls):  # all are made before any is stored: what is refused leaves nothing behind
@@ -435,8 +439,6 @@ class Greenroom:
     def _open(self) -> Backstage:
         """What is open; opens it first if need be."""
         if self._opened is None:
-            if _inside.is_importing:
-                raise while_importing()
             if sys.is_finalizing():  # as in the __del__ of what is left at the end: nothing can wait any more
                 raise StoreUnavailable(f"{self.url} cannot be opened any more: Python is ending. Do it before.")
             with self._lock:

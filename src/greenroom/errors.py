@@ -137,9 +137,8 @@ class Verdict(Exception):
 class Retry(Verdict):
     """Try again, in `after` (timedelta or seconds; the task's own backoff if not given); costs an attempt."""
 
-    def __init__(self, reason: str = "", *, after: timedelta | float | None = None) -> None:
-        _check_reason("Retry", reason)
-        super().__init__(reason or "retry asked for by the task")
+    def __init__(self, reason: object = "", *, after: timedelta | float | None = None) -> None:
+        super().__init__(_reason("Retry", reason) or "retry asked for by the task")
         if after is not None:
             _check_length("Retry", after)
         self.after = after
@@ -160,9 +159,8 @@ class Snooze(Verdict):
 class Cancel(Verdict):
     """Stop for good: no retry, status CANCELLED, with the reason kept."""
 
-    def __init__(self, reason: str = "") -> None:
-        _check_reason("Cancel", reason)
-        super().__init__(reason or "cancelled by the task")
+    def __init__(self, reason: object = "") -> None:
+        super().__init__(_reason("Cancel", reason) or "cancelled by the task")
 
 
 class ShuttingDown(BaseException):
@@ -175,15 +173,16 @@ class ShuttingDown(BaseException):
         super().__init__(message)
 
 
-def _check_reason(verdict: str, reason: object) -> None:
+def _reason(verdict: str, reason: object) -> str:
+    """Its text, which may be that of an error. Raises InvalidOption for what is meant for a length of time."""
     # Retry(60), by analogy with Snooze(60), would be tried again when the backoff says, for the reason "60".
-    if not isinstance(reason, str):
-        is_length = verdict == "Retry" and isinstance(reason, int | float | timedelta)
-        remedy = f"{verdict}(after={reason!r})" if is_length else f"{verdict}(str(...))"
+    if isinstance(reason, int | float | timedelta):
+        remedy = f"Retry(after={reason!r})" if verdict == "Retry" else f"{verdict}(str(...))"
         raise InvalidOption(
-            f"{verdict}({reason!r}): what stands first is the reason, a str, and this is of type "
-            f"{type(reason).__name__}. Write {remedy}."
+            f"{verdict}({reason!r}): what stands first is the reason, and this is of type {type(reason).__name__}. "
+            f"Write {remedy}."
         )
+    return "" if reason is None else str(reason)
 
 
 def _check_length(verdict: str, after: object) -> None:

@@ -10,15 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from greenroom.clock import as_datetime, as_moment, as_span
 from greenroom.errors import InvalidOption
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from greenroom._calendar import Calendar
 
 SHORTEST = timedelta(milliseconds=100)  # each slot is a transaction, and is synced to the disk
@@ -148,13 +146,13 @@ class Unreadable(Schedule):
         return " ".join(map(str, json.loads(self.stored)))
 
 
-def cron(expression: str, *, timezone: str | ZoneInfo = "UTC") -> Schedule:
+def cron(expression: str, *, timezone: str | tzinfo = "UTC") -> Schedule:
     """Due when the clock on the wall of that time zone shows one of these times, as Debian's cron has it.
 
     Five fields (minute hour day-of-month month day-of-week), or six with seconds first; `@daily` and its like. Raises
     InvalidOption for an expression that cannot be understood, or never fires, and for a zone that is not known.
     """
-    zone: Any = timezone
+    zone: Any = "UTC" if timezone is UTC else timezone
     return Cron(expression, getattr(zone, "key", zone))
 
 

@@ -148,6 +148,8 @@ def test_one_that_found_no_rows_is_put_aside_soon(room, file):
             beats.append(1)
             sleep(0.001)
 
+    idle = sqlite3.connect(file)  # that of no task is anybody's, and is looked at too
+
     def compute(file):
         connection = sqlite3.connect(file, isolation_level=None)
         cursor = connection.execute("UPDATE t SET x = 1 WHERE x = 99 RETURNING x")
@@ -161,3 +163,4 @@ def test_one_that_found_no_rows_is_put_aside_soon(room, file):
     room.spawn(compute, file).get(PATIENCE)
     beating.kill()
     assert len(beats) > 20
+    idle.close()

@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -276,6 +278,15 @@ def test_a_newer_schema_is_told(serve, doctor, tmp_path):
     assert code == 1
     assert "schema 99" in said
     assert "upgrade it, or name another file." in said
+
+
+@pytest.mark.usefixtures("site")
+def test_a_file_of_an_older_version_is_looked_at_all_the_same(doctor, tmp_path):
+    schema = Path(__file__).parents[1].joinpath("stores/schema_1.sql").read_text("utf-8")
+    with closing(sqlite3.connect(tmp_path / "greenroom.db")) as connection:
+        connection.executescript(f"{schema}; INSERT INTO meta VALUES ('schema', 1)")
+    code, said = doctor("site1:app")
+    assert (code, "schema 1, " in said, "brought up to date when next opened" in said) == (0, True, True), said
 
 
 def test_the_kind_of_file_system_is_that_of_the_nearest_mount(tmp_path):

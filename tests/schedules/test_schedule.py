@@ -145,6 +145,7 @@ def test_the_zone_of_the_machine_changes_nothing(tz, monkeypatch):
 
 def test_a_zone_may_be_given_as_what_zoneinfo_makes():
     assert cron("0 3 * * *", timezone=ZoneInfo("Europe/Berlin")) == cron("0 3 * * *", timezone="Europe/Berlin")
+    assert cron("0 3 * * *", timezone=UTC) == cron("0 3 * * *")
 
 
 def test_an_expression_may_name_every_minute_and_hour():

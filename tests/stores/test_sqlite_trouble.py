@@ -17,6 +17,7 @@ from greenroom.job import Status
 from greenroom.outcome import Succeeded
 from greenroom.stores import SqliteStore, _keeper
 from greenroom.stores._ballast import SIZE
+from greenroom.stores._file import migrate, prepare
 from greenroom.stores.base import Claim
 from greenroom.testing import a_job
 from tests.faults.disks import SmallDisk
@@ -119,6 +120,28 @@ def test_a_store_can_be_opened_on_a_full_disk(make_store, disk):
     disk.fill()
     again = make_store(disk.folder / "jobs.db")
     assert again.get(kept.id) == kept
+
+
+def test_a_file_that_is_opened_at_the_second_try_alone_is_open_once(tmp_path, caplog):
+    prepare(path := tmp_path / "jobs.db")
+
+    def open_and_close(make_ready):
+        keeper = _keeper.Keeper(path, durability="disk")
+        keeper.open(make_ready)
+        keeper.close()
+
+    def fill_up_once(connection):
+        if not tries:
+            tries.append(1)
+            connection.execute("PRAGMA max_page_count = 1")
+            connection.execute("CREATE TABLE large AS SELECT zeroblob(1000000)")
+
+    tries = []
+    open_and_close(lambda connection: migrate(connection, path))
+    open_and_close(fill_up_once)
+    assert tries
+    assert "opened twice" not in caplog.text
+    assert path not in _keeper._open_here, "or it would never be looked at again before it is used"
 
 
 def test_trouble_is_told_once_and_so_is_its_end(make_store, disk, caplog):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from greenroom._attempt import Stopped
 from greenroom.app import Greenroom
 from greenroom.errors import InvalidPayload, InvalidTask
+from greenroom.lanes import _inside
 from greenroom.lanes._inside import MAIN
 from greenroom.lanes._messages import Main, Order, Stop
 from greenroom.task import Task
@@ -90,6 +91,7 @@ def run_main(main: Main) -> None:
 
 def _imported(order: Order) -> ModuleType:
     name = MAIN if order.module == "__main__" else order.module
+    _inside.is_importing = True
     try:
         return importlib.import_module(name)
     except Exception as error:
@@ -98,3 +100,5 @@ def _imported(order: Order) -> ModuleType:
             f"task {order.task} cannot run in lane 'process': a child process could not import {order.module}: "
             f"{type(reason).__name__}: {reason}. Make it importable there, or use another lane."
         ) from error
+    finally:
+        _inside.is_importing = False

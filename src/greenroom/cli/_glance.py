@@ -17,6 +17,7 @@ from greenroom.stores._rows import READY, SCHEDULED, STATES, SUSPECT, count_stat
 
 _TIMEOUT = 5.0  # seconds
 _IS_PARKED = "ifnull(note, '') LIKE 'parked: %'"
+_COUNTS_CRASHES = 2  # the schema from which on jobs know how often their process died
 LATELY = 10 * SECOND  # within which a process that runs tasks takes a job that is due, if it has a slot
 
 
@@ -106,6 +107,8 @@ class Glance:
 
     def quarantined(self) -> list[tuple[str, int]]:
         """Tasks of which processes died again and again, and how many jobs of theirs are left alone for it."""
+        if self.schema < _COUNTS_CRASHES:
+            return []
         return self._rows(
             "SELECT task, count(*) FROM job WHERE state = ? AND crashes > 0 GROUP BY task ORDER BY task LIMIT 20",
             STATES[Status.FAILED],

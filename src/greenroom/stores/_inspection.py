@@ -18,6 +18,7 @@ from greenroom.stores._incarnation import is_over
 from greenroom.stores._wal import Index, IndexFile, Unread, index_of, unread
 
 SMALL = 4 << 20  # bytes: to check so many takes 12 ms, which a start can spare
+_TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
 _OURS = {"meta", "worker", "job"}  # tables that were there from the first schema on
 LARGE = 1 << 30  # bytes: to check so many takes 3 s of a thread; more is not checked, and not copied
 
@@ -46,7 +47,7 @@ def inspect(path: Path, before: Before) -> None:
     # The connection is closed first: to close the file drops SQLite's own locks on it.
     with IndexFile(index_path) as index, closing(_reading(path)) as connection:
         known = index.read() if before.same_boot else None
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {name for (name,) in connection.execute(_TABLES)}
         _must_be_ours(path, tables)
         if tables and _others_live(connection, path):
             return

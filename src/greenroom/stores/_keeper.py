@@ -68,10 +68,11 @@ class Keeper:
 
     def _open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
         with self.lock:  # two that turn a new file to WAL at the same time find it locked, and do not wait
-            if self._path not in _open_here:
+            is_open_here = self._path in _open_here
+            if not is_open_here:
                 before = Before(self._ballast.was_laid_in(), self.lock.same_boot(), self._durability == "disk")
                 inspect(self._path, before)
-            else:
+            elif not self._is_open:
                 log.warning(
                     "sqlite:///%s is opened twice by this process. If these are two rooms, each takes jobs of tasks "
                     "that only the other knows, and parks them: make one, in a module of its own, and import it.",
@@ -79,8 +80,9 @@ class Keeper:
                 )
             self._connection = connect(self._path, durability=self._durability)
         self.place.remember()
-        self._is_open = True
-        _open_here.append(self._path)
+        if not self._is_open:  # else it is tried again, with more room on the disk
+            self._is_open = True
+            _open_here.append(self._path)
         with self.transaction() as connection:
             prepare(connection)
 

@@ -186,16 +186,29 @@ class TestOptions:
             Greenroom("memory://").task(lane="process")(local)
 
 
-def test_a_program_that_enqueues_when_it_is_imported_is_told_and_does_so_once(tmp_path):
-    (tmp_path / "careless.py").write_text(
-        "from gevent import monkey\n\nmonkey.patch_all()\n\nfrom greenroom import Greenroom\n\n"
-        'room = Greenroom()\n\n@room.task(lane="process", max_attempts=1)\ndef double(number):\n'
-        "    return 2 * number\n\nroom.start()\nresult = double.enqueue(4).wait(20)\n"
-        "print(len(room.find()), result.status.name, result.errors[0].traceback if result.errors else '')\n"
-        "room.stop(1)\n"
-    )
+CARELESS = """
+from greenroom import Greenroom
+
+room = Greenroom()
+
+@room.task(lane="process", max_attempts=1)
+def double(number):
+    return 2 * number
+
+room.start()
+result = double.enqueue(4).wait(20)
+print(len(room.find()), result.status.name, result.errors[0].traceback if result.errors else "")
+room.stop(1)
+"""
+
+
+@pytest.mark.parametrize("program", ["careless", "imports_it"])
+def test_a_program_that_enqueues_when_it_is_imported_is_told_and_does_so_once(tmp_path, program):
+    patched = "from gevent import monkey\n\nmonkey.patch_all()\n"
+    (tmp_path / "careless.py").write_text(patched + CARELESS)
+    (tmp_path / "imports_it.py").write_text(patched + "\nimport careless\n")
     environ = {**os.environ, "GREENROOM_RUN": "1"}
-    command = [sys.executable, "careless.py"]
+    command = [sys.executable, f"{program}.py"]
     said = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=True)
     assert said.stdout.startswith("1 FAILED")
     assert "Put what it does when it is run, and not imported, under `if __name__ ==" in said.stdout
