@@ -301,7 +301,7 @@ class Guard:
             self._is_at_call = self._looks % _LOOKS != 0
             self._rhythm.next = RETRY
             return None
-        if not (piece.is_clean and self._may_switch()):
+        if not (piece.is_clean and self._may_switch(now - pulse.began)):
             self._rhythm.next = RETRY
             return None
         self._runner = self._frame = None
@@ -309,12 +309,12 @@ class Guard:
         self._rhythm.next = self._rhythm.slice
         return piece
 
-    def _may_switch(self) -> bool:
+    def _may_switch(self, held: float) -> bool:
         return (
             not self._collects_garbage
             and sys.gettrace() is None
             and not isinstance(sys.getprofile(), FunctionType | MethodType)
-            and not self._transactions.is_within(self._runner)
+            and not self._transactions.is_within(self._runner, held)
         )
 
     def _resuming(self, greenlet: Any) -> None:

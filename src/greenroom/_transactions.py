@@ -1,60 +1,143 @@
-"""Transactions: whether a greenlet has a transaction of SQLite open.
+"""Transactions: whether a greenlet keeps others from writing to a database of SQLite.
 
 SQLite makes whoever wants to write wait, in C, for the one transaction that does. A task put aside in the middle of
 one would have the next writer, which may be a request, hold up the loop until it gives up; so such a task is left to
-go on. A connection counts as its maker's. One whose maker has ended, or is no task's greenlet, is anybody's.
+go on. A connection counts as that of who has used it last. One whose user has ended, or is no task's greenlet, is
+anybody's.
 
-Without a transaction, `INSERT ... RETURNING` is one by itself until its last row is fetched, as Django does it.
+Without a transaction a statement is one by itself until its last row is fetched: an `INSERT ... RETURNING`, and where
+there is no write-ahead log a SELECT as well. For that alone nobody is left to go on for longer than a moment.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakSet, ref
 
 from gevent import getcurrent
 
 from greenroom._native import get_ident
 
 _MODULES: tuple[Any, ...] = (sqlite3, sqlite3.dbapi2)
-_HALF_READ = 0.1  # seconds for which a statement may be: one that found no rows looks as if it was, for ever
 _BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
+MOMENT = 0.1  # seconds
 
 
 class WatchedConnection(sqlite3.Connection):
-    """What sqlite3.connect makes while transactions are watched. Unlike its base it can be referred to weakly."""
+    """What sqlite3.connect makes while transactions are watched."""
 
-    _last: ref[sqlite3.Cursor] | None = None
-    _statement: object = None  # what seemed to be half read when that was last asked,
-    _since = 0.0  # and since when, on time.perf_counter's clock
+    used_by: ref[Any]
+    log = Path()  # its write-ahead log, where it is if there is one
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        cursor = super().cursor(*args, **kwargs)
-        self._last = ref(cursor)
-        return cursor
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.half_read: WeakSet[WatchedCursor] = WeakSet()
+        self.used_by = ref(getcurrent())
+
+    def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
+        is_class = isinstance(factory, type) and issubclass(factory, sqlite3.Cursor)
+        return super().cursor(_watched(factory) if is_class else factory)
+
+    # Its base would make a cursor without asking for it.
+    def execute(self, *args: Any) -> Any:
+        return self.cursor().execute(*args)
+
+    def executemany(self, *args: Any) -> Any:
+        return self.cursor().executemany(*args)
+
+    def executescript(self, *args: Any) -> Any:
+        return self.cursor().executescript(*args)
+
+    def is_in_transaction(self) -> bool:
+        """Whether it has one open."""
+        try:
+            return self.in_transaction
+        except sqlite3.ProgrammingError:  # it is closed
+            return False
+
+    def is_in_statement(self, held: float) -> bool:
+        """Whether it has one half read that keeps others from writing, by a task that has run for so many seconds."""
+        return any(cursor.locks(held) for cursor in list(self.half_read))
+
+
+class WatchedCursor(sqlite3.Cursor):
+    """Knows whether all its rows have been fetched. While SQLite calls a function of Python's, it is on the stack."""
+
+    connection: WatchedConnection
+    _since = 0.0  # when it was executed, on time.perf_counter's clock
 
     def execute(self, *args: Any) -> Any:
-        return self.cursor().execute(*args)  # its base would make the cursor without asking for it
+        self._begin()
+        super().execute(*args)
+        if self.description is not None:
+            self._since = time.perf_counter()
+            self.connection.half_read.add(self)
+        return self
 
-    def is_half_read(self) -> bool:
-        """Whether the last statement writes, and gives rows of which some have yet to be fetched."""
-        cursor = None if self._last is None else self._last()
-        # The number of rows is known once all are fetched. A statement that only reads, or gives no rows, has other
-        # signs; and what describes the rows is made anew for each.
-        statement = cursor.description if cursor is not None and cursor.rowcount == 0 else None
-        now = time.perf_counter()
-        if statement is not self._statement:
-            self._statement, self._since = statement, now
-        return statement is not None and now - self._since < _HALF_READ
+    def executemany(self, *args: Any) -> Any:
+        self._begin()
+        return super().executemany(*args)
+
+    def executescript(self, *args: Any) -> Any:
+        self._begin()
+        return super().executescript(*args)
+
+    def fetchone(self) -> Any:
+        row = super().fetchone()
+        if row is None or not self._writes():  # of what is read, that is the only one, most likely
+            self._end()
+        return row
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        size = self.arraysize if size is None else size
+        rows = super().fetchmany(size)
+        if len(rows) < size:
+            self._end()
+        return rows
+
+    def fetchall(self) -> list[Any]:
+        rows = super().fetchall()
+        self._end()
+        return rows
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except StopIteration:
+            self._end()
+            raise
+
+    def close(self) -> None:
+        self._end()
+        super().close()
+
+    def locks(self, held: float) -> bool:
+        """Whether it keeps others from writing just now."""
+        if self._writes():  # how many rows were written is known once all are fetched
+            return self.rowcount == 0 and time.perf_counter() - self._since < MOMENT
+        return held < MOMENT and not self.connection.log.exists()
+
+    def _writes(self) -> bool:
+        return self.rowcount != -1
+
+    def _begin(self) -> None:
+        self.connection.used_by = ref(getcurrent())
+        self._end()
+
+    def _end(self) -> None:
+        self.connection.half_read.discard(self)
 
 
 class Transactions:
     """Those of the connections that are made in this thread, while it watches."""
 
     def __init__(self) -> None:
-        self._makers: WeakKeyDictionary[WatchedConnection, ref[Any]] = WeakKeyDictionary()
+        self._connections: WeakSet[WatchedConnection] = WeakSet()
         self._home = get_ident()
         self._connect: Any = None
 
@@ -69,14 +152,14 @@ class Transactions:
         for module in _MODULES:
             if module.connect == self._make:
                 module.connect = self._connect
-        self._makers.clear()
+        self._connections.clear()
 
-    def is_within(self, greenlet: Any) -> bool:
-        """Whether it has a transaction open, as far as that can be known."""
-        for connection, maker in list(self._makers.items()):
-            made_by = maker()
-            is_own = made_by is greenlet or made_by is None or made_by.dead or made_by.parent is None
-            if is_own and (_is_in_transaction(connection) or connection.is_half_read()):
+    def is_within(self, greenlet: Any, held: float) -> bool:
+        """Whether it, which has held the loop for so many seconds, has a transaction open, as far as can be known."""
+        for connection in list(self._connections):
+            user = connection.used_by()
+            is_own = user is greenlet or user is None or user.dead or user.parent is None
+            if is_own and (connection.is_in_transaction() or connection.is_in_statement(held)):
                 return True
         return False
 
@@ -85,12 +168,13 @@ class Transactions:
             made: sqlite3.Connection = self._connect(*args, **kwargs)
             return made
         watched: WatchedConnection = self._connect(*args, **kwargs, factory=WatchedConnection)
-        self._makers[watched] = ref(getcurrent())
+        database = os.fsdecode(args[0] if args else kwargs["database"])
+        watched.log = Path("/" if database == ":memory:" else f"{database}-wal")  # the former is nobody else's
+        self._connections.add(watched)
         return watched
 
 
-def _is_in_transaction(connection: sqlite3.Connection) -> bool:
-    try:
-        return connection.in_transaction
-    except sqlite3.ProgrammingError:  # it is closed
-        return False
+@lru_cache(maxsize=100)
+def _watched(factory: type[sqlite3.Cursor]) -> type[sqlite3.Cursor]:
+    """The same kind of cursor, watched."""
+    return WatchedCursor if factory is sqlite3.Cursor else type(factory.__name__, (WatchedCursor, factory), {})

@@ -164,3 +164,139 @@ def test_one_that_found_no_rows_is_put_aside_soon(room, file):
     beating.kill()
     assert len(beats) > 20
     idle.close()
+
+
+def writer(file, answered):
+    """One that writes all the while, and waits for no more than a moment."""
+    with closing(sqlite3.connect(file, timeout=0.3, isolation_level=None)) as connection:
+        while True:
+            connection.execute("INSERT INTO other VALUES (1)")
+            answered.append(1)
+            sleep(0.002)
+
+
+def compute():
+    for _ in range(200):
+        sum(range(200))
+
+
+def select(connection, seconds):
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        for _ in connection.execute("SELECT x FROM t LIMIT 300"):
+            sum(range(200))
+        compute()
+
+
+def update_by_a_function(connection, seconds):
+    def slowly(value):
+        return sum(range(200)) and value + 1
+
+    connection.create_function("slowly", 1, slowly)
+    cursor, ends = connection.cursor(), time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        cursor.execute("UPDATE t SET x = slowly(x) WHERE rowid < 300")
+        compute()
+
+
+def insert_beside_another_cursor(connection, seconds):
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        cursor = connection.execute("INSERT INTO t VALUES (1) RETURNING x")
+        assert connection.cursor().execute("SELECT 1").fetchone() == (1,)
+        for _ in range(10):
+            sum(range(2000))
+        assert cursor.fetchall() == [(1,)]
+        compute()
+
+
+@pytest.mark.parametrize("work", [select, update_by_a_function, insert_beside_another_cursor])
+def test_a_statement_that_locks_is_gone_on_with(room, file, work):
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE other (x)")
+        connection.executemany("INSERT INTO t VALUES (?)", [(number,) for number in range(ROWS)])
+    answered = []
+    writing = spawn(writer, file, answered)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        room.spawn(work, connection, 1).get(PATIENCE)
+    assert not writing.dead, writing.exception
+    assert len(answered) > 1
+    writing.kill()
+
+
+def test_a_connection_counts_as_that_of_who_used_it_last(room, file):
+    pool = [sqlite3.connect(file, timeout=0.1)]
+    living = spawn(sleep, PATIENCE)
+
+    def take():
+        with (connection := pool.pop() if pool else sqlite3.connect(file, timeout=0.1)):
+            for number in range(ROWS):
+                connection.execute("INSERT INTO t VALUES (?)", (number,))
+        pool.append(connection)
+
+    made = spawn(lambda: (pool.append(sqlite3.connect(file, timeout=0.1)), sleep(PATIENCE)))  # and it lives on
+    sleep(0)
+    calls = [room.spawn(take) for _ in range(8)]
+    for call in calls:
+        call.get(PATIENCE)
+    for connection in pool:
+        connection.close()
+    living.kill()
+    made.kill()
+
+
+class Cursor(sqlite3.Cursor):
+    """Somebody's own, as Django has one."""
+
+    def execute(self, statement, *args):
+        return super().execute(statement.replace("%s", "?"), *args)
+
+
+@pytest.mark.parametrize("factory", [None, Cursor])
+def test_watched_cursors_are_as_others_are(room, file, factory):
+    with closing(sqlite3.connect(file)) as connection:
+        assert type(connection) is not sqlite3.Connection
+        cursor = connection.cursor() if factory is None else connection.cursor(factory)
+        assert isinstance(cursor, factory or sqlite3.Cursor)
+        mark = "?" if factory is None else "%s"
+        assert cursor.executemany("INSERT INTO t VALUES (?)", [(number,) for number in range(5)]) is cursor
+        assert cursor.execute(f"SELECT x FROM t WHERE x < {mark}", (4,)) is cursor
+        assert cursor.fetchone() == (0,)
+        assert cursor.fetchmany() == [(1,)]
+        assert cursor.fetchmany(size=5) == [(2,), (3,)]
+        assert (cursor.fetchone(), cursor.fetchall(), list(cursor)) == (None, [], [])
+        assert list(cursor.execute("SELECT x FROM t")) == [(number,) for number in range(5)]
+        assert cursor.executescript("DELETE FROM t") is cursor
+        cursor.close()
+        with pytest.raises(sqlite3.ProgrammingError):
+            cursor.fetchone()
+        assert connection.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
+        assert connection.executemany("INSERT INTO t VALUES (?)", [(1,)]).rowcount == 1
+        assert connection.executescript("SELECT 1").fetchall() == []
+        with pytest.raises(TypeError):
+            connection.cursor(lambda connection: None)
+        assert connection.cursor(lambda connection: sqlite3.Cursor(connection)).connection is connection
+
+
+@pytest.mark.parametrize(
+    ("go_on", "is_half_read"),
+    [
+        (lambda cursor: next(cursor), True),
+        (lambda cursor: cursor.fetchmany(2), True),
+        (lambda cursor: cursor.fetchmany(9), False),
+        (lambda cursor: list(cursor), False),
+        (lambda cursor: cursor.fetchall(), False),
+        (lambda cursor: cursor.fetchone(), False),  # more likely than not
+        (lambda cursor: cursor.execute("DELETE FROM t"), False),
+        (lambda cursor: cursor.executemany("DELETE FROM t WHERE x = ?", [(1,)]), False),
+        (lambda cursor: cursor.executescript("SELECT 1"), False),
+        (lambda cursor: cursor.close(), False),
+        (lambda cursor: None, True),
+    ],
+)
+def test_what_has_been_read_is_not_half_read(room, file, go_on, is_half_read):
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executemany("INSERT INTO t VALUES (?)", [(number,) for number in range(5)])
+        cursor = connection.execute("SELECT x FROM t")
+        go_on(cursor)
+        assert (cursor in connection.half_read) is is_half_read
