@@ -15,7 +15,7 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gevent import getcurrent
+from gevent import getcurrent, spawn
 
 from greenroom import _guard, _interrupt, context, lanes
 from greenroom._as_is import CallCodec
@@ -251,12 +251,11 @@ class Attempt:
         """It does not end: it counts as ended, and what it still does or comes to is of no interest."""
         greenlet, self._greenlet, self._ending = self._greenlet, None, None
         stack = "".join(traceback.format_stack(greenlet.gr_frame)) if greenlet.gr_frame else "  (not known)\n"
-        log.error(
-            "%s does not end (%s): it is stuck, and its slot is given to others. It is here:\n%s", self, why, stack
-        )
         error = TimeoutError(f"{why}, and did not end when it was told to")
         self.outcome = self.told or Failed(self._describe(error))
         self._home.lose(self, greenlet)
+        told = "%s does not end (%s): it is stuck, and its slot is given to others. It is here:\n%s"
+        spawn(log.error, told, self, why, stack)  # the hub, which calls this, cannot wait for the log's lock
 
     def _parked(self, reason: str) -> Released:
         now = self._home.clock.now()

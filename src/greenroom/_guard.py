@@ -30,6 +30,7 @@ from weakref import WeakKeyDictionary
 
 from gevent import get_hub, getcurrent, monkey, spawn
 
+from greenroom import _early
 from greenroom._admission import LATE, Admission
 from greenroom._alarm import Alarm, Handler, NoAlarm
 from greenroom._deadman import DeadMan
@@ -125,6 +126,7 @@ class Guard:
                 self._collects_garbage = self._rhythm.is_resting = False
                 gc.callbacks.append(self._note_collection)
                 self._transactions.watch()
+                _early.settle()
             self.why_off = None if wanted else "every room has preempt=False"
         except NoAlarm as reason:
             if wanted and self.why_off != str(reason):

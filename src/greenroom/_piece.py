@@ -11,12 +11,12 @@ from greenroom._call import Call
 from greenroom.lanes import Errand
 
 # Frames of these, between the work's own function and the top, mean that it must not be put aside: the greenlet may
-# be linked to a lock and not yet switched out (gevent), hold the import lock, run a loop that is the thread's
-# (asyncio), or be under the eyes of a debugger.
+# be linked to a lock and not yet switched out (gevent), hold the import lock, or that of a handler of the log which
+# the hub cannot wait for, run a loop that is the thread's (asyncio), or be under the eyes of a debugger.
 _NOT_WITHIN = frozenset(
     (
         *("gevent", "greenlet", "greenroom", "importlib", "_frozen_importlib", "_frozen_importlib_external"),
-        *("asyncio", "bdb", "pdb", "coverage", "pydevd", "_pydevd_bundle", "debugpy"),
+        *("logging", "asyncio", "bdb", "pdb", "coverage", "pydevd", "_pydevd_bundle", "debugpy"),
     )
 )
 # But for these: what lies between a request and the app waits for nothing by itself.

@@ -17,6 +17,8 @@ from weakref import WeakKeyDictionary
 
 from gevent import get_hub, getcurrent
 
+from greenroom.lanes._shown import Shown
+
 PATIENCE = 0.005  # seconds after which one goes on even if the loop is never idle
 _HALF_STRIDE = 25  # so many steps of priority double the share
 
@@ -34,6 +36,7 @@ class ParkingLot:
         self._places: dict[Any, float] = {}  # of those that wait
         self._arrivals = 0
         self._front = 0.0  # the place of the one that went on last
+        self._shown = Shown()
         self._idle = self._hub.loop.idle()
         self._impatience = self._hub.loop.timer(PATIENCE, PATIENCE)
 
@@ -54,9 +57,11 @@ class ParkingLot:
         if len(self._places) == 1:
             self._idle.start(self._wake_one)
             self._impatience.start(self._wake_one)
+        shown = self._shown.take()
         try:
             self._hub.switch()
         finally:
+            self._shown.put_back(shown)
             if self._places.pop(me, None) is not None:  # thrown out, and not woken
                 self._rest_if_empty()
 
