@@ -3,7 +3,7 @@
 SQLite makes whoever wants to write wait, in C, for the one transaction that does. A task put aside in the middle of
 one would have the next writer, which may be a request, hold up the loop until it gives up; so such a task is left to
 go on. A connection counts as that of who has used it last. One whose user has ended, or is no task's greenlet, is
-anybody's.
+anybody's in that thread.
 
 Without a transaction a statement is one by itself until its last row is fetched: an `INSERT ... RETURNING`, and where
 there is no write-ahead log a SELECT as well. For that alone nobody is left to go on for longer than a moment.
@@ -31,13 +31,14 @@ MOMENT = 0.1  # seconds
 class WatchedConnection(sqlite3.Connection):
     """What sqlite3.connect makes while transactions are watched."""
 
-    used_by: ref[Any]
+    used_by: ref[Any]  # a greenlet,
+    used_in: int  # and its thread
     log = Path()  # its write-ahead log, where it is if there is one
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.half_read: WeakSet[WatchedCursor] = WeakSet()
-        self.used_by = ref(getcurrent())
+        self.note_user()
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
         is_class = isinstance(factory, type) and issubclass(factory, sqlite3.Cursor)
@@ -53,6 +54,10 @@ class WatchedConnection(sqlite3.Connection):
     def executescript(self, *args: Any) -> Any:
         return self.cursor().executescript(*args)
 
+    def note_user(self) -> None:
+        """It is used by who calls this."""
+        self.used_by, self.used_in = ref(getcurrent()), get_ident()
+
     def is_in_transaction(self) -> bool:
         """Whether it has one open."""
         try:
@@ -62,7 +67,10 @@ class WatchedConnection(sqlite3.Connection):
 
     def is_in_statement(self, held: float) -> bool:
         """Whether it has one half read that keeps others from writing, by a task that has run for so many seconds."""
-        return any(cursor.locks(held) for cursor in list(self.half_read))
+        try:
+            return any(cursor.locks(held) for cursor in list(self.half_read))
+        except RuntimeError:  # another thread uses it just now
+            return True
 
 
 class WatchedCursor(sqlite3.Cursor):
@@ -126,7 +134,7 @@ class WatchedCursor(sqlite3.Cursor):
         return self.rowcount != -1
 
     def _begin(self) -> None:
-        self.connection.used_by = ref(getcurrent())
+        self.connection.note_user()
         self._end()
 
     def _end(self) -> None:
@@ -157,6 +165,8 @@ class Transactions:
     def is_within(self, greenlet: Any, held: float) -> bool:
         """Whether it, which has held the loop for so many seconds, has a transaction open, as far as can be known."""
         for connection in list(self._connections):
+            if connection.used_in != self._home:
+                continue
             user = connection.used_by()
             is_own = user is greenlet or user is None or user.dead or user.parent is None
             if is_own and (connection.is_in_transaction() or connection.is_in_statement(held)):

@@ -8,6 +8,7 @@ import pytest
 from gevent import sleep, spawn
 
 from greenroom import Greenroom
+from greenroom._native import allocate_lock, start_new_thread
 
 PATIENCE = 30
 ROWS = 2000
@@ -175,7 +176,7 @@ def writer(file, answered):
             sleep(0.002)
 
 
-def compute():
+def compute_a_little():
     for _ in range(200):
         sum(range(200))
 
@@ -185,7 +186,7 @@ def select(connection, seconds):
     while time.perf_counter() < ends:
         for _ in connection.execute("SELECT x FROM t LIMIT 300"):
             sum(range(200))
-        compute()
+        compute_a_little()
 
 
 def update_by_a_function(connection, seconds):
@@ -196,7 +197,7 @@ def update_by_a_function(connection, seconds):
     cursor, ends = connection.cursor(), time.perf_counter() + seconds
     while time.perf_counter() < ends:
         cursor.execute("UPDATE t SET x = slowly(x) WHERE rowid < 300")
-        compute()
+        compute_a_little()
 
 
 def insert_beside_another_cursor(connection, seconds):
@@ -207,7 +208,7 @@ def insert_beside_another_cursor(connection, seconds):
         for _ in range(10):
             sum(range(2000))
         assert cursor.fetchall() == [(1,)]
-        compute()
+        compute_a_little()
 
 
 @pytest.mark.parametrize("work", [select, update_by_a_function, insert_beside_another_cursor])
@@ -301,3 +302,37 @@ def test_what_has_been_read_is_not_half_read(room, file, go_on, is_half_read):
         cursor = connection.execute("SELECT x FROM t")
         go_on(cursor)
         assert (cursor in connection.half_read) is is_half_read
+
+
+def test_that_of_another_thread_does_not_matter(room, file):
+    beats, connection = [], sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+    begun, over = allocate_lock(), allocate_lock()
+    begun.acquire()
+    over.acquire()
+
+    def hold():
+        connection.execute("BEGIN IMMEDIATE")
+        begun.release()
+        over.acquire()
+        connection.execute("ROLLBACK")
+        begun.release()
+
+    def beat():
+        while True:
+            beats.append(1)
+            sleep(0.001)
+
+    def compute():
+        ends = time.perf_counter() + 0.3
+        while time.perf_counter() < ends:
+            pass
+
+    start_new_thread(hold, ())
+    begun.acquire()
+    beating = spawn(beat)
+    room.spawn(compute).get(PATIENCE)
+    beating.kill()
+    over.release()
+    begun.acquire()
+    connection.close()
+    assert len(beats) > 20
