@@ -12,15 +12,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gevent import Timeout
 
 from greenroom.errors import InvalidOption
-from greenroom.lanes._helper import Helper
-from greenroom.lanes._parcels import packed
 from greenroom.lanes.base import Errand
 from greenroom.lanes.greenlet import GreenletLane
+
+if TYPE_CHECKING:
+    from greenroom.lanes._helper import Helper
 
 _SOFTLY = 2.5  # seconds that idle helpers have to end in when the lane is closed
 MOST = 1_000  # processes
@@ -98,6 +99,8 @@ class ProcessLane(GreenletLane):
             helper.process.over.wait(1.0)
 
     def _do(self, errand: Errand) -> Any:
+        from greenroom.lanes._parcels import packed  # helpers, and what they speak, are loaded by who needs one
+
         call = packed(errand)
         helper = self._idle.pop() if self._idle else self._start_one(errand)
         helper.is_busy = True
@@ -108,6 +111,8 @@ class ProcessLane(GreenletLane):
             self._put_back(helper)
 
     def _start_one(self, errand: Errand) -> Helper:
+        from greenroom.lanes._helper import Helper
+
         module = errand.task.func.__module__
         helper = Helper(module, max_memory=self._wanted.max_memory, gone=self._gone, enqueued=self._enqueued)
         self._helpers.add(helper)
