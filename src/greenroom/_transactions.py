@@ -25,6 +25,7 @@ from greenroom._native import get_ident
 
 _MODULES: tuple[Any, ...] = (sqlite3, sqlite3.dbapi2)
 _BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
+_NO_ROW = object()
 MOMENT = 0.1  # seconds
 
 
@@ -37,7 +38,7 @@ class WatchedConnection(sqlite3.Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.half_read: WeakSet[WatchedCursor] = WeakSet()
+        self.half_read: dict[int, ref[WatchedCursor]] = {}  # cursors, by their ids
         self.note_user()
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
@@ -67,10 +68,11 @@ class WatchedConnection(sqlite3.Connection):
 
     def is_in_statement(self, held: float) -> bool:
         """Whether it has one half read that keeps others from writing, by a task that has run for so many seconds."""
-        try:
-            return any(cursor.locks(held) for cursor in list(self.half_read))
-        except RuntimeError:  # another thread uses it just now
-            return True
+        for known in list(self.half_read.values()):
+            cursor = known()
+            if cursor is not None and cursor.locks(held):
+                return True
+        return False
 
 
 class WatchedCursor(sqlite3.Cursor):
@@ -84,7 +86,7 @@ class WatchedCursor(sqlite3.Cursor):
         super().execute(*args)
         if self.description is not None:
             self._since = time.perf_counter()
-            self.connection.half_read.add(self)
+            self.connection.half_read[id(self)] = ref(self)
         return self
 
     def executemany(self, *args: Any) -> Any:
@@ -113,12 +115,9 @@ class WatchedCursor(sqlite3.Cursor):
         self._end()
         return rows
 
-    def __next__(self) -> Any:
-        try:
-            return super().__next__()
-        except StopIteration:
-            self._end()
-            raise
+    def __iter__(self) -> Any:
+        yield from iter(super().__next__, _NO_ROW)  # and no `__next__` of Python's, which would take twice as long
+        self._end()
 
     def close(self) -> None:
         self._end()
@@ -138,7 +137,7 @@ class WatchedCursor(sqlite3.Cursor):
         self._end()
 
     def _end(self) -> None:
-        self.connection.half_read.discard(self)
+        self.connection.half_read.pop(id(self), None)
 
 
 class Transactions:
