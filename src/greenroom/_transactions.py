@@ -25,7 +25,6 @@ from greenroom._native import get_ident
 
 _MODULES: tuple[Any, ...] = (sqlite3, sqlite3.dbapi2)
 _BEFORE_FACTORY = 5  # parameters of sqlite3.connect that may be given by position ahead of it
-_NO_ROW = object()
 MOMENT = 0.1  # seconds
 
 
@@ -116,8 +115,12 @@ class WatchedCursor(sqlite3.Cursor):
         return rows
 
     def __iter__(self) -> Any:
-        yield from iter(super().__next__, _NO_ROW)  # and no `__next__` of Python's, which would take twice as long
-        self._end()
+        fetch = super().__next__  # with a `__next__` of our own it would take twice as long
+        try:
+            while True:
+                yield fetch()
+        except StopIteration:
+            self._end()
 
     def close(self) -> None:
         self._end()
