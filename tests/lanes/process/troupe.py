@@ -14,6 +14,7 @@ if "patched" in sys.argv[2]:
 
     monkey.patch_all()
 
+import logging
 import signal
 
 from gevent.event import Event
@@ -21,6 +22,7 @@ from gevent.event import Event
 from greenroom import Greenroom
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+logging.getLogger("greenroom.monitor").setLevel(logging.ERROR)  # a busy machine holds up loops, and it would say so
 
 folder = Path(sys.argv[1])
 url = "memory://" if "memory" in sys.argv[2] else f"sqlite:///{folder}/greenroom.db"
