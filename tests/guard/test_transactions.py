@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 from gevent import sleep, spawn
+from loads import compute
 
 from greenroom import Greenroom
 from greenroom._native import allocate_lock, start_new_thread
@@ -31,6 +32,21 @@ def file(tmp_path):
     return file
 
 
+@pytest.fixture
+def beats():
+    """One for each turn of a greenlet that wants one each millisecond."""
+    had = []
+
+    def beat():
+        while True:
+            had.append(1)
+            sleep(0.001)
+
+    beating = spawn(beat)
+    yield had
+    beating.kill()
+
+
 def write(file, turns):
     connection = sqlite3.connect(file, timeout=0.1)
     for _ in range(turns):
@@ -49,27 +65,23 @@ def test_tasks_that_write_to_one_file_do_not_lock_each_other_out(room, file):
     assert count == 4 * 3 * ROWS
 
 
-def test_between_transactions_it_is_put_aside(room, file):
-    beats = []
-
-    def beat():
-        while True:
-            beats.append(1)
-            sleep(0.001)
-
-    def compute(file):
+def test_between_transactions_it_is_put_aside(room, file, beats):
+    def work(file):
         connection = sqlite3.connect(file)
         with connection:
             connection.execute("INSERT INTO t VALUES (1)")
-        ends = time.perf_counter() + 0.3
-        while time.perf_counter() < ends:
-            pass
+        compute(0.3)
         connection.close()
 
-    beating = spawn(beat)
-    room.spawn(compute, file).get(PATIENCE)
-    beating.kill()
+    room.spawn(work, file).get(PATIENCE)
     assert len(beats) > 20
+
+
+def preemptions(room):
+    """How often who computes for a while is put aside."""
+    before = room.preemption().count
+    compute(0.1)
+    return room.preemption().count - before
 
 
 def test_that_of_another_greenlet_does_not_matter(room, file):
@@ -82,32 +94,18 @@ def test_that_of_another_greenlet_does_not_matter(room, file):
         connection.rollback()
         connection.close()
 
-    def compute():
-        before = room.preemption().count
-        ends = time.perf_counter() + 0.1
-        while time.perf_counter() < ends:
-            pass
-        return room.preemption().count - before
-
     holding = spawn(hold, file)
     sleep(0)
-    assert room.spawn(compute).get(PATIENCE) > 5
+    assert room.spawn(preemptions, room).get(PATIENCE) > 5
     holding.join()
 
 
 def test_what_was_left_open_before_the_room_stopped_does_not_matter(room, file):
-    def compute():
-        before = room.preemption().count
-        ends = time.perf_counter() + 0.1
-        while time.perf_counter() < ends:
-            pass
-        return room.preemption().count - before
-
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         room.stop()
         room.start()
-        assert room.spawn(compute).get(PATIENCE) > 5
+        assert room.spawn(preemptions, room).get(PATIENCE) > 5
 
 
 def test_connect_is_given_back(file):
@@ -141,28 +139,17 @@ def test_nor_do_those_that_have_yet_to_fetch_what_they_have_written(room, file, 
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (200,)
 
 
-def test_one_that_found_no_rows_is_put_aside_soon(room, file):
-    beats = []
-
-    def beat():
-        while True:
-            beats.append(1)
-            sleep(0.001)
-
+def test_one_that_found_no_rows_is_put_aside_soon(room, file, beats):
     idle = sqlite3.connect(file)  # that of no task is anybody's, and is looked at too
 
-    def compute(file):
+    def work(file):
         connection = sqlite3.connect(file, isolation_level=None)
         cursor = connection.execute("UPDATE t SET x = 1 WHERE x = 99 RETURNING x")
         assert cursor.fetchall() == []
-        ends = time.perf_counter() + 0.5
-        while time.perf_counter() < ends:
-            pass
+        compute(0.5)
         connection.close()
 
-    beating = spawn(beat)
-    room.spawn(compute, file).get(PATIENCE)
-    beating.kill()
+    room.spawn(work, file).get(PATIENCE)
     assert len(beats) > 20
     idle.close()
 
@@ -227,7 +214,6 @@ def test_a_statement_that_locks_is_gone_on_with(room, file, work):
 
 def test_a_connection_counts_as_that_of_who_used_it_last(room, file):
     pool = [sqlite3.connect(file, timeout=0.1)]
-    living = spawn(sleep, PATIENCE)
 
     def take():
         with (connection := pool.pop() if pool else sqlite3.connect(file, timeout=0.1)):
@@ -242,7 +228,6 @@ def test_a_connection_counts_as_that_of_who_used_it_last(room, file):
         call.get(PATIENCE)
     for connection in pool:
         connection.close()
-    living.kill()
     made.kill()
 
 
@@ -304,8 +289,8 @@ def test_what_has_been_read_is_not_half_read(room, file, go_on, is_half_read):
         assert (id(cursor) in connection.half_read) is is_half_read
 
 
-def test_that_of_another_thread_does_not_matter(room, file):
-    beats, connection = [], sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+def test_that_of_another_thread_does_not_matter(room, file, beats):
+    connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
     begun, over = allocate_lock(), allocate_lock()
     begun.acquire()
     over.acquire()
@@ -317,21 +302,9 @@ def test_that_of_another_thread_does_not_matter(room, file):
         connection.execute("ROLLBACK")
         begun.release()
 
-    def beat():
-        while True:
-            beats.append(1)
-            sleep(0.001)
-
-    def compute():
-        ends = time.perf_counter() + 0.3
-        while time.perf_counter() < ends:
-            pass
-
     start_new_thread(hold, ())
     begun.acquire()
-    beating = spawn(beat)
-    room.spawn(compute).get(PATIENCE)
-    beating.kill()
+    room.spawn(compute, 0.3).get(PATIENCE)
     over.release()
     begun.acquire()
     connection.close()
