@@ -309,3 +309,17 @@ def test_that_of_another_thread_does_not_matter(room, file, beats):
     begun.acquire()
     connection.close()
     assert len(beats) > 20
+
+
+@pytest.mark.parametrize("statement", ["UPDATE t SET x = 1 WHERE x = 99 RETURNING x", "SELECT x FROM t"])
+def test_for_a_statement_that_is_never_read_nobody_is_left_to_go_on_for_long(room, file, beats, statement):
+    def work():
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            cursor = connection.execute(statement)
+            compute(0.5)
+            cursor.close()
+
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
+    room.spawn(work).get(PATIENCE)
+    assert len(beats) > 20
