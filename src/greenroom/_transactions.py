@@ -128,8 +128,10 @@ class WatchedCursor(sqlite3.Cursor):
 
     def locks(self, held: float) -> bool:
         """Whether it keeps others from writing just now."""
-        if self._writes():  # how many rows were written is known once all are fetched
-            return self.rowcount == 0 and time.perf_counter() - self._since < MOMENT
+        if time.perf_counter() - self._since >= MOMENT:
+            return False
+        if self._writes():
+            return self.rowcount == 0  # how many rows were written is known once all are fetched
         return held < MOMENT and not self.connection.log.exists()
 
     def _writes(self) -> bool:
