@@ -87,15 +87,36 @@ class TestSwitchInterval:
         sys.setswitchinterval(DEFAULT)
 
     def test_it_is_short_while_an_errand_runs(self, room, start):
-        assert start(room, sys_getswitchinterval).wait(PATIENCE).return_value == pytest.approx(0.0005)
+        assert start(room, sys_getswitchinterval).wait(PATIENCE).return_value == pytest.approx(0.00025)
         assert sys.getswitchinterval() == DEFAULT
+
+    def test_several_share_it(self, make_room, start):
+        room = make_room(size=3)
+        waiting = [start(room, wait_in_c) for _ in range(3)]
+        until(lambda: len(stage.seen) == 3)
+        assert sys.getswitchinterval() == pytest.approx(0.000083)
+        for left in (0.000125, 0.00025, DEFAULT):
+            stage.latch.release()
+            until(lambda left=left: sys.getswitchinterval() == pytest.approx(left))
+        for result in waiting:
+            result.wait(PATIENCE)
+
+    def test_it_is_never_so_short_that_threads_do_nothing_but_take_turns(self, make_room, start):
+        room = make_room(size=10)
+        for _ in range(10):
+            start(room, wait_in_c)
+        until(lambda: len(stage.seen) == 10)
+        assert sys.getswitchinterval() == pytest.approx(0.00005)
+        for _ in range(10):
+            until(stage.latch.locked)
+            stage.latch.release()
 
     def test_it_is_put_back_after_the_last_of_several(self, make_room, start):
         room = make_room(size=2)
         stays = start(room, wait_in_c)
         start(room, add, 1, 2).wait(PATIENCE)
         until(lambda: stage.seen)
-        assert sys.getswitchinterval() == pytest.approx(0.0005)
+        assert sys.getswitchinterval() == pytest.approx(0.00025)
         stage.latch.release()
         stays.wait(PATIENCE)
         assert sys.getswitchinterval() == DEFAULT
