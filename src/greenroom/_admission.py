@@ -13,7 +13,9 @@ from math import inf
 
 from gevent import get_hub
 
-from greenroom.lanes import Lane
+from greenroom._crowd import Crowd
+from greenroom.lanes import Lane, ThreadLane
+from greenroom.lanes._trip import Trip
 
 log = logging.getLogger("greenroom")
 
@@ -29,6 +31,7 @@ class Admission:
 
     def __init__(self, lanes: Iterable[Lane]) -> None:
         self._lanes = list(lanes)
+        self._crowds = {lane: Crowd(lane) for lane in self._lanes if isinstance(lane, ThreadLane)}
         self._window_began = time.perf_counter()
         self._was_late = False
         self._is_full = all(lane.limit >= lane.size for lane in self._lanes)
@@ -46,6 +49,9 @@ class Admission:
     def turned(self, seconds: float) -> None:
         """A turn of the loop took so long."""
         self._was_late = self._was_late or seconds > LATE
+        for lane, crowd in self._crowds.items():
+            if trips := crowd.turned(seconds):
+                self._disperse(lane, trips)
         if self._is_full and not self._was_late:
             return
         now = time.perf_counter()
@@ -65,25 +71,46 @@ class Admission:
             if lane.running:
                 lane.resize(max(1, int(min(lane.limit, lane.running) * _SHRINK)))
         if [lane.limit for lane in self._lanes] != before:
-            self._is_full = False
-            self._nudge.start(_turn)
-            self._tell()
+            self._has_shrunk()
+            self._tell("the event loop is late: lanes shrink to %s", self._limits())
+
+    def _disperse(self, lane: ThreadLane, crowd: list[Trip]) -> None:
+        """Let no more things begin in this lane than would run with one of a crowd."""
+        limit = max(1, lane.running - len(crowd) + 1)
+        if limit >= lane.limit:
+            return
+        lane.resize(limit)
+        self._has_shrunk()
+        self._tell(
+            "%s threads compute at once, and keep the event loop waiting for the interpreter: lanes shrink to %s. "
+            'What computes in Python needs no thread, but lane="greenlet", or "process": %s',
+            *(len(crowd), self._limits(), ", ".join(sorted({trip.errand.task.name for trip in crowd}))),
+        )
+
+    def _has_shrunk(self) -> None:
+        self._is_full = False
+        self._nudge.start(_turn)
+
+    def _limits(self) -> str:
+        return ", ".join(f"{lane.name}={lane.limit}" for lane in self._lanes)
 
     def _grow(self, windows: int) -> None:
         for lane in self._lanes:
-            if lane.limit < lane.size:
+            if lane.limit < lane.size and self._lets_in(lane):
                 lane.resize(min(lane.size, lane.limit + windows * max(1, lane.size // _GROW)))
         self._is_full = all(lane.limit >= lane.size for lane in self._lanes)
         if self._is_full:
             self._nudge.stop()
             log.info("the event loop is on time: lanes are whole again")
 
-    def _tell(self) -> None:
+    def _lets_in(self, lane: Lane) -> bool:
+        return not isinstance(lane, ThreadLane) or self._crowds[lane].lets_in()
+
+    def _tell(self, text: str, *facts: object) -> None:
         now = time.perf_counter()
         if now - self._told_at >= _TELL_EVERY:
             self._told_at = now
-            limits = ", ".join(f"{lane.name}={lane.limit}" for lane in self._lanes)
-            log.info("the event loop is late: lanes shrink to %s", limits)
+            log.info(text, *facts)
 
 
 def _turn() -> None:

@@ -6,6 +6,7 @@ the thread, or its file descriptors would leak.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
@@ -26,6 +27,8 @@ class Hand:
     hub: Any = None
     greenlet: Any  # where the task's function is called
     ident: int
+    trip: Trip | None = None  # what it is on just now
+    _cpu: int | None = None  # the clock of what it computes, where there is such a clock
 
     def __init__(self, *, returned: Callable[[Hand, Trip], None], gone: Callable[[Hand], None]) -> None:
         self._returned = returned
@@ -58,9 +61,18 @@ class Hand:
         waiting: FrameType | None = self.greenlet.gr_frame if of_task else None
         return waiting or frames().get(self.ident)
 
+    def computed(self) -> float:
+        """Seconds that the thread has computed; 0 where that is not known, or it has just ended."""
+        try:
+            return 0.0 if self._cpu is None else time.clock_gettime(self._cpu)
+        except OSError:
+            return 0.0
+
     def _live(self) -> None:
         self.ident = get_ident()
         self.greenlet = getcurrent()
+        if hasattr(time, "pthread_getcpuclockid"):
+            self._cpu = time.pthread_getcpuclockid(self.ident)
         try:
             while self._do_next():
                 pass
@@ -74,11 +86,13 @@ class Hand:
         trip = self._next_order()
         if trip is None:
             return False
+        self.trip = trip
         _interval.shorten()
         try:
             trip.carry_out(self)
         finally:
             _interval.restore()
+            self.trip = None
         goes_on = not trip.spends_its_hand
         self._returned(self, trip)
         return goes_on

@@ -64,6 +64,10 @@ class ThreadLane(GreenletLane):
         """How many threads there are, busy, idle and stuck."""
         return len(self._hands)
 
+    def computed(self) -> dict[Trip, float]:
+        """Seconds that the thread of each errand has computed, in this errand and before."""
+        return {trip: hand.computed() for hand in list(self._hands) if (trip := hand.trip) is not None}
+
     def forsake(self) -> None:
         super().forsake()
         self._is_closed = True
