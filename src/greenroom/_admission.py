@@ -31,7 +31,7 @@ class Admission:
 
     def __init__(self, lanes: Iterable[Lane]) -> None:
         self._lanes = list(lanes)
-        self._crowds = {lane: Crowd(lane) for lane in self._lanes if isinstance(lane, ThreadLane)}
+        self._crowds: dict[Lane, Crowd] = {lane: Crowd(lane) for lane in self._lanes if isinstance(lane, ThreadLane)}
         self._window_began = time.perf_counter()
         self._was_late = False
         self._is_full = all(lane.limit >= lane.size for lane in self._lanes)
@@ -74,7 +74,7 @@ class Admission:
             self._has_shrunk()
             self._tell("the event loop is late: lanes shrink to %s", self._limits())
 
-    def _disperse(self, lane: ThreadLane, crowd: list[Trip]) -> None:
+    def _disperse(self, lane: Lane, crowd: list[Trip]) -> None:
         """Let no more things begin in this lane than would run with one of a crowd."""
         limit = max(1, lane.running - len(crowd) + 1)
         if limit >= lane.limit:
@@ -96,15 +96,13 @@ class Admission:
 
     def _grow(self, windows: int) -> None:
         for lane in self._lanes:
-            if lane.limit < lane.size and self._lets_in(lane):
+            crowd = self._crowds.get(lane)
+            if lane.limit < lane.size and (crowd is None or crowd.lets_in()):
                 lane.resize(min(lane.size, lane.limit + windows * max(1, lane.size // _GROW)))
         self._is_full = all(lane.limit >= lane.size for lane in self._lanes)
         if self._is_full:
             self._nudge.stop()
             log.info("the event loop is on time: lanes are whole again")
-
-    def _lets_in(self, lane: Lane) -> bool:
-        return not isinstance(lane, ThreadLane) or self._crowds[lane].lets_in()
 
     def _tell(self, text: str, *facts: object) -> None:
         now = time.perf_counter()

@@ -42,15 +42,13 @@ class Crowd:
         self._patience = _PATIENCE
         self._last = -inf  # when there was a crowd
         self._next = -inf  # when one more is let in
-        self._has_let_in = False  # since the last one
 
     def turned(self, seconds: float) -> list[Trip]:
         """A turn of the loop took so long: who is in the crowd, if there is one."""
-        window = self._window
         if self._lane.running <= 1:
             self._window = None
             return []
-        now = time.perf_counter()
+        window, now = self._window, time.perf_counter()
         if window is None:
             self._begin(now)
             return []
@@ -69,7 +67,7 @@ class Crowd:
         if now < self._next:
             return False
         if now < self._last + _MOST_PATIENCE:
-            self._next, self._has_let_in = now + _SETTLE, True
+            self._next = now + _SETTLE
         return True
 
     def _begin(self, now: float) -> None:
@@ -87,6 +85,6 @@ class Crowd:
     def _seen(self, now: float) -> None:
         if now >= self._last + _MOST_PATIENCE + self._patience:
             self._patience = _PATIENCE
-        elif self._has_let_in:
+        elif self._next > self._last + self._patience:  # one was let in since
             self._patience = min(_MOST_PATIENCE, 2 * self._patience)
-        self._last, self._next, self._has_let_in = now, now + self._patience, False
+        self._last, self._next = now, now + self._patience

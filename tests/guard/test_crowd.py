@@ -57,18 +57,21 @@ def declare(room, func):
     return room.task(lane="thread", max_attempts=1)(func)
 
 
-def test_of_threads_that_compute_one_is_left(room):
+def fill(room):
+    """Have each slot compute."""
     task = declare(room, compute_for_ever)
-    for _ in range(SLOTS):
-        task.enqueue()
+    return [task.enqueue() for _ in range(SLOTS)]
+
+
+def test_of_threads_that_compute_one_is_left(room):
+    fill(room)
     until(lambda: lane(room).limit == 1)
     assert lane(room).running == SLOTS  # what runs goes on
     assert room.lane_states()["greenlet"].limit == 8
 
 
 def test_no_more_begin_and_it_is_whole_again_when_they_have_ended(room):
-    task = declare(room, compute_for_ever)
-    computing = [task.enqueue() for _ in range(SLOTS)]
+    computing = fill(room)
     until(lambda: lane(room).limit == 1)
     waiting = declare(room, wait_in_c).enqueue()
     gevent.sleep(0.3)
@@ -82,8 +85,7 @@ def test_no_more_begin_and_it_is_whole_again_when_they_have_ended(room):
 def test_nor_does_any_begin_for_a_while_after_they_have_ended(make_room, monkeypatch):
     monkeypatch.setattr("greenroom._crowd._PATIENCE", 1000.0)
     room = make_room(lanes={"thread": SLOTS})
-    task = declare(room, compute_for_ever)
-    computing = [task.enqueue() for _ in range(SLOTS)]
+    computing = fill(room)
     until(lambda: lane(room).limit == 1)
     scene.is_over = True
     for result in computing:
@@ -103,9 +105,7 @@ def test_one_that_computes_is_no_crowd_and_neither_are_those_that_wait(room):
 
 def test_the_log_names_them(room, caplog):
     caplog.set_level("INFO", "greenroom")
-    task = declare(room, compute_for_ever)
-    for _ in range(SLOTS):
-        task.enqueue()
+    fill(room)
     said = until(lambda: [line for line in caplog.messages if "threads compute at once" in line])
     assert "keep the event loop waiting for the interpreter: lanes shrink to " in said[0]
     assert said[0].endswith('needs no thread, but lane="greenlet", or "process": loads.compute_for_ever')
@@ -113,9 +113,7 @@ def test_the_log_names_them(room, caplog):
 
 def test_those_that_come_one_by_one_are_let_in_less_and_less_often(room):
     crowd = Crowd(room._backstage.lanes["thread"])
-    task = declare(room, compute_for_ever)
-    for _ in range(SLOTS):
-        task.enqueue()
+    fill(room)
 
     def patience():
         """Seconds from a crowd until more are let in."""

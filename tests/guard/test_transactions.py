@@ -32,21 +32,6 @@ def file(tmp_path):
     return file
 
 
-@pytest.fixture
-def beats():
-    """One for each turn of a greenlet that wants one each millisecond."""
-    had = []
-
-    def beat():
-        while True:
-            had.append(1)
-            sleep(0.001)
-
-    beating = spawn(beat)
-    yield had
-    beating.kill()
-
-
 def write(file, turns):
     connection = sqlite3.connect(file, timeout=0.1)
     for _ in range(turns):
@@ -65,7 +50,7 @@ def test_tasks_that_write_to_one_file_do_not_lock_each_other_out(room, file):
     assert count == 4 * 3 * ROWS
 
 
-def test_between_transactions_it_is_put_aside(room, file, beats):
+def test_between_transactions_it_is_put_aside(room, file, heart):
     def work(file):
         connection = sqlite3.connect(file)
         with connection:
@@ -74,7 +59,7 @@ def test_between_transactions_it_is_put_aside(room, file, beats):
         connection.close()
 
     room.spawn(work, file).get(PATIENCE)
-    assert len(beats) > 20
+    assert heart.beats > 20
 
 
 def preemptions(room):
@@ -139,7 +124,7 @@ def test_nor_do_those_that_have_yet_to_fetch_what_they_have_written(room, file, 
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (200,)
 
 
-def test_one_that_found_no_rows_is_put_aside_soon(room, file, beats):
+def test_one_that_found_no_rows_is_put_aside_soon(room, file, heart):
     idle = sqlite3.connect(file)  # that of no task is anybody's, and is looked at too
 
     def work(file):
@@ -150,7 +135,7 @@ def test_one_that_found_no_rows_is_put_aside_soon(room, file, beats):
         connection.close()
 
     room.spawn(work, file).get(PATIENCE)
-    assert len(beats) > 20
+    assert heart.beats > 20
     idle.close()
 
 
@@ -289,7 +274,7 @@ def test_what_has_been_read_is_not_half_read(room, file, go_on, is_half_read):
         assert (id(cursor) in connection.half_read) is is_half_read
 
 
-def test_that_of_another_thread_does_not_matter(room, file, beats):
+def test_that_of_another_thread_does_not_matter(room, file, heart):
     connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
     begun, over = allocate_lock(), allocate_lock()
     begun.acquire()
@@ -308,11 +293,11 @@ def test_that_of_another_thread_does_not_matter(room, file, beats):
     over.release()
     begun.acquire()
     connection.close()
-    assert len(beats) > 20
+    assert heart.beats > 20
 
 
 @pytest.mark.parametrize("statement", ["UPDATE t SET x = 1 WHERE x = 99 RETURNING x", "SELECT x FROM t"])
-def test_for_a_statement_that_is_never_read_nobody_is_left_to_go_on_for_long(room, file, beats, statement):
+def test_for_a_statement_that_is_never_read_nobody_is_left_to_go_on_for_long(room, file, heart, statement):
     def work():
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
             cursor = connection.execute(statement)
@@ -322,4 +307,4 @@ def test_for_a_statement_that_is_never_read_nobody_is_left_to_go_on_for_long(roo
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
     room.spawn(work).get(PATIENCE)
-    assert len(beats) > 20
+    assert heart.beats > 20
