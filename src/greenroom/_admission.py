@@ -23,7 +23,8 @@ LATE = 0.02  # seconds: a turn that holds the loop for longer makes requests lat
 WINDOW = 0.1  # seconds
 _SHRINK = 0.7
 _GROW = 20  # windows from nothing to the full size
-_TELL_EVERY = 1.0  # seconds at least between two lines in the log
+_TELL_EVERY = 1.0  # seconds at least between two lines in the log,
+_NAME_EVERY = 60.0  # and between two that name a crowd: it is one for as long as its tasks compute
 
 
 class Admission:
@@ -37,7 +38,7 @@ class Admission:
         self._is_full = all(lane.limit >= lane.size for lane in self._lanes)
         # Has a loop turn that would wait: what waits for a slot must not, until something else comes along.
         self._nudge = get_hub().loop.timer(WINDOW, WINDOW, ref=False)
-        self._told_at = -inf
+        self._told_at: dict[str, float] = {}  # when each line was written last
         if not self._is_full:
             self._nudge.start(_turn)
 
@@ -72,16 +73,16 @@ class Admission:
                 lane.resize(max(1, int(min(lane.limit, lane.running) * _SHRINK)))
         if [lane.limit for lane in self._lanes] != before:
             self._has_shrunk()
-            self._tell("the event loop is late: lanes shrink to %s", self._limits())
+            self._tell(_TELL_EVERY, "the event loop is late: lanes shrink to %s", self._limits())
 
     def _disperse(self, lane: Lane, crowd: list[Trip]) -> None:
         """Let no more things begin in this lane than would run with one of a crowd."""
         limit = max(1, lane.running - len(crowd) + 1)
-        if limit >= lane.limit:
-            return
-        lane.resize(limit)
-        self._has_shrunk()
-        self._tell(
+        if limit < lane.limit:
+            lane.resize(limit)
+            self._has_shrunk()
+        self._tell(  # also where a late loop has had the lane shrink already
+            _NAME_EVERY,
             "%s threads compute at once, and keep the event loop waiting for the interpreter: lanes shrink to %s. "
             'What computes in Python needs no thread, but lane="greenlet", or "process": %s',
             *(len(crowd), self._limits(), ", ".join(sorted({trip.errand.task.name for trip in crowd}))),
@@ -104,10 +105,10 @@ class Admission:
             self._nudge.stop()
             log.info("the event loop is on time: lanes are whole again")
 
-    def _tell(self, text: str, *facts: object) -> None:
+    def _tell(self, every: float, text: str, *facts: object) -> None:
         now = time.perf_counter()
-        if now - self._told_at >= _TELL_EVERY:
-            self._told_at = now
+        if now - self._told_at.get(text, -inf) >= every:
+            self._told_at[text] = now
             log.info(text, *facts)
 
 

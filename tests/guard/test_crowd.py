@@ -111,6 +111,14 @@ def test_the_log_names_them(room, caplog):
     assert said[0].endswith('needs no thread, but lane="greenlet", or "process": loads.compute_for_ever')
 
 
+def test_it_does_so_too_where_the_lane_is_short_already(room, caplog):
+    caplog.set_level("INFO", "greenroom")
+    fill(room)
+    until(lambda: lane(room).running == SLOTS)
+    room._backstage.lanes["thread"].resize(1)
+    until(lambda: [line for line in caplog.messages if "threads compute at once" in line])
+
+
 def test_those_that_come_one_by_one_are_let_in_less_and_less_often(room):
     crowd = Crowd(room._backstage.lanes["thread"])
     fill(room)
