@@ -1,12 +1,14 @@
 """Rooms whose thread lane is looked at, closed again after each test."""
 
 import logging
+import sys
 
 import pytest
 from gevent import Timeout
 from thread_acts import stage
 
 from greenroom import Greenroom
+from greenroom.testing.lane_suite import until
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +28,11 @@ def make_room():
         return room
 
     yield make
+    hands = {hand.ident for room in made if room._backstage for hand in room._backstage.lanes["thread"]._hands}
     for room in made:
         room.stop(0)
+    # To the very end, where their hubs are closed: the next test may count what is open.
+    until(lambda: let_all_end() or hands.isdisjoint(sys._current_frames()))
 
 
 @pytest.fixture
@@ -62,6 +67,10 @@ def infos(caplog):
 def _clear_the_stage():
     stage.clear()
     yield
+    let_all_end()
+
+
+def let_all_end():
     stage.is_over = True
     if stage.latch.locked():
         stage.latch.release()
