@@ -176,6 +176,8 @@ class Attempt:
         assert self.outcome is not None, "run() comes first"  # noqa: S101
         if self.progress_made is not None:
             job = job._replace(progress=self.progress_made)
+        if type(self.told) is Cancelled and isinstance(self.outcome, Retried | Released):  # it was told too late
+            job = job.call_off(self.told.reason)
         return job.after(self.outcome, now)
 
     def job_given_back(self, now: int) -> Job:

@@ -170,7 +170,11 @@ class Runner:
             attempt = self.attempts.get(job.id)
             if attempt is not None:
                 attempt.stop(Cancelled(reason))
-                return attempt.outcome is None
+                if attempt.outcome is None or attempt.outcome is attempt.told:
+                    return True
+                if attempt.job.after(attempt.outcome, self.clock.now()).is_finished:
+                    return False
+                # Else it is to be tried again, and that is perhaps being stored just now.
             is_waiting = now.status is Status.READY
             new = now.after(Cancelled(reason), self.clock.now()) if is_waiting else now.call_off(reason)
             if self._insist(self._store.swap, now, new):

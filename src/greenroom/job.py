@@ -118,7 +118,9 @@ class Job(NamedTuple):
         if isinstance(outcome, Succeeded):  # nearly all of them, and a match takes as long as all the rest
             return self._succeeded(outcome.value, now)
         match outcome:
-            case Retried() | Released() | Crashed() if self.called_off is not None:
+            case Retried(_, error) | Crashed(error, _) if self.called_off is not None:
+                return self._finished(Status.CANCELLED, now, note=self.called_off, errors=self._errors_with(error))
+            case Released() if self.called_off is not None:
                 return self._finished(Status.CANCELLED, now, note=self.called_off)
             case Retried(run_after, error) if self.attempt < self.max_attempts:
                 return self._ready(run_after, errors=self._errors_with(error))

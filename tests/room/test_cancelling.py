@@ -1,11 +1,14 @@
 """A job is called off: at once while it waits, and at its next chance to end while it runs."""
 
+import sqlite3
+from contextlib import closing
+
 import gevent
 import pytest
-from acts import PATIENCE, add, durable, say, stage, until, wait
+from acts import PATIENCE, add, durable, in_a_file, say, stage, until, wait
 from gevent.event import Event
 
-from greenroom import InvalidOption, Status
+from greenroom import Backoff, InvalidOption, Status
 from greenroom.stores import MemoryStore, SqliteStore
 
 
@@ -177,6 +180,42 @@ def test_what_is_to_be_retried_can_be_cancelled(make_room, declare, clock):
 def fail():
     stage.seen.append("failed")
     raise OSError
+
+
+def after(act):
+    """A backoff that does something before it says how long to wait."""
+
+    class Afterthought(Backoff):
+        def wait(self, attempt):
+            act()
+            return self.first
+
+    return Afterthought(first=60)
+
+
+def test_what_is_called_off_while_it_is_judged_is_not_tried_again(make_room, declare, clock):
+    room = make_room(clock=clock)
+    cancelled = []
+    backoff = after(lambda: cancelled.append(stage.result.cancel("too late")))
+    stage.result = declare(room, fail, backoff=backoff).enqueue()
+    assert stage.result.wait(PATIENCE).status is Status.CANCELLED
+    assert (cancelled, stage.result.note, len(stage.result.errors)) == ([True], "too late", 1)
+
+
+@in_a_file
+def test_so_is_what_is_called_off_while_its_retry_is_being_stored(make_room, declare, clock, tmp_path):
+    room = make_room(clock=clock)
+    with closing(sqlite3.connect(tmp_path / "greenroom.db", isolation_level=None)) as database:
+        result = declare(room, fail, backoff=after(lambda: database.execute("BEGIN IMMEDIATE"))).enqueue()
+        recorder = room._backstage.sides[0].runner.recorder
+        until(lambda: stage.seen and database.in_transaction and not recorder.ended)
+        cancelling = gevent.spawn(result.cancel, "too late")
+        gevent.sleep(0)
+        assert not cancelling.dead
+        database.execute("COMMIT")
+    assert cancelling.get(timeout=PATIENCE) is True
+    result.refresh()
+    assert (result.status, result.note, len(result.errors)) == (Status.CANCELLED, "too late", 1)
 
 
 def test_a_task_that_cancels_its_own_job_is_ended_when_it_next_waits(room, declare):

@@ -267,9 +267,10 @@ def test_claiming_and_succeeding_by_the_short_way_are_what_replace_would_make():
 def test_a_job_that_is_called_off_is_not_tried_again():
     job = running(1).call_off("no need")
     assert (job.status, job.called_off, job.version) == (Status.RUNNING, "no need", running(1).version + 1)
-    for outcome in (Retried(LATER, ERROR), Released(LATER)):
+    for outcome, errors in ((Retried(LATER, ERROR), (ERROR,)), (Crashed(ERROR, 3), (ERROR,)), (Released(LATER), ())):
         ended = job.after(outcome, LATER)
         assert (ended.status, ended.note, ended.finished_at) == (Status.CANCELLED, "no need", LATER)
+        assert ended.errors == errors
 
 
 def test_a_job_that_has_ended_before_it_knew_that_it_was_called_off_has_ended():
