@@ -3,7 +3,8 @@
     writer thread: COMMIT ──ring──> greenroom.db.workers/<name>.bell ──> hub of each sibling: heard(news)
     the kernel: a sibling has died ──pidfd──> hub: heard(has_left)
 
-Each newcomer rings all who are here, so that they look who is. Bells may be missed: so once a second, while there are
+Each newcomer rings all who are here, so that they look who is. They ring back: it was not told of what they wrote
+before they knew of it, so it takes anything to have changed. Bells may be missed: so once a second, while there are
 siblings, the writer thread asks SQLite whether anybody wrote, and looks after those who cannot be watched over. A
 process that is alone does nothing of all this.
 """
@@ -31,7 +32,6 @@ from greenroom.stores.base import ANYTHING, News
 
 LOOK = 1.0  # seconds between looks at what may have been missed
 _HELLO = News()
-_GOODBYE = News(due=0, has_left=True)  # what was given back, a newcomer may not have been told of
 _AT_ONCE = 64  # messages that are read in one go
 _FULL = 8  # messages at once, from which on there may have been more: a queue holds 10 or so
 
@@ -55,7 +55,9 @@ class Siblings:
         self._clock = SystemClock()
         self._looked_at = 0.0
         self._has_news = False
+        self._has_missed = False  # something that was told, perhaps
         self._is_in_doubt = False  # whether somebody wrote who has told nothing
+        self._is_greeted = False  # by somebody who may have written before they knew of each other
         self._version: int | None = None
         if self._porter:
             self._porter.start(self._answer)
@@ -76,7 +78,7 @@ class Siblings:
         if gone:
             self._bells = tuple(name for name in self._bells if name not in gone)
             self._has_changed = True
-            self._tell(_GOODBYE)
+            self._tell(ANYTHING)
 
     @property
     def are_here(self) -> bool:
@@ -91,26 +93,36 @@ class Siblings:
     def look(self, connection: Callable[[], sqlite3.Connection]) -> None:
         """See to what the bells do not tell. May be called at any time, and asks SQLite once a second at most."""
         if self._has_changed:
-            self._look_around()
+            self._look_again()
         now = self._clock.monotonic()
         if self.is_alone or now - self._looked_at < LOOK:
             return
         self._looked_at = now
         (version,) = connection().execute("PRAGMA data_version").fetchone()
-        if self._is_in_doubt and not self._has_news:
+        if self._is_in_doubt and (self._is_greeted or not self._has_news):
+            self._is_greeted = False
             self._tell(ANYTHING)
         # Not at once: what was written a moment ago may be told of in a moment.
-        self._is_in_doubt = version != self._version and not self._has_news
+        self._is_in_doubt = self._is_greeted or (version != self._version and not self._has_news)
         self._version = version
         self._has_news = False
-        if any(is_over(self._folder, name) for name in self._unwatched):
-            self._look_around()
+        if self._has_missed or any(is_over(self._folder, name) for name in self._unwatched):
+            self._has_missed = False
+            self._look_again()
 
     def leave(self) -> None:
         """Tell the others that one goes, those too who have come just now."""
         with suppress(OSError):  # else those who are known of are told
             self._find_bells(self._names())
-        self.ring(_GOODBYE)
+        self.ring(ANYTHING)
+
+    def _look_again(self) -> None:
+        """Look who is here now, and have newcomers know that they are known of."""
+        known = self._bells
+        self._look_around()
+        for name in self._bells:
+            if self._bell and name not in known:
+                self._bell.ring(name, encoded(_HELLO))
 
     def _look_around(self) -> None:
         self._has_changed = False
@@ -124,7 +136,7 @@ class Siblings:
             if pid is not None and (pid in self._vigils or pid in fds or self._open(pid, name, fds)):
                 watched.add(pid)
             elif is_over(self._folder, name):
-                self._tell(_GOODBYE)
+                self._tell(ANYTHING)
             else:
                 self._unwatched.append(name)
         self._loop.run_callback_threadsafe(self._watch_over, fds, watched)
@@ -178,11 +190,15 @@ class Siblings:
         """The bell has been rung."""
         assert self._bell  # noqa: S101  (else nothing could have been heard)
         messages = [decoded(message) for message in self._bell.heard(_AT_ONCE)]
+        self._is_greeted |= _HELLO in messages
         if any(news == _HELLO or news.has_left for news in messages):
             self._has_changed = True
             self._stir()
+        if len(messages) >= _FULL:
+            self._has_missed = True
+            messages.append(ANYTHING)
         self._has_news = True
-        news = ANYTHING if len(messages) >= _FULL else reduce(or_, messages, _HELLO)
+        news = reduce(or_, messages, _HELLO)
         if news != _HELLO:
             self._heard(news)
 
@@ -205,7 +221,7 @@ class Siblings:
         self._end_vigil(pid)
         self._has_changed = True
         self._stir()
-        self._heard(_GOODBYE)
+        self._heard(ANYTHING)
 
     def _end_vigil(self, pid: int) -> None:
         watcher, fd = self._vigils.pop(pid)
