@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from greenroom.clock import SECOND, ManualClock
-from greenroom.job import Job, Progress, Status
+from greenroom.job import SUSPICIOUS, Job, Progress, Status
 from greenroom.outcome import Crashed, Outcome, Released, Retried
 from greenroom.stores.base import LEASE, Claim, Mark, Page, Store, Tick
 from greenroom.stores.memory import MemoryStore
@@ -111,6 +111,16 @@ class StoreMachine(RuleBasedStateMachine):
         claim = Claim(self.clock.now(), {"greenlet": slots}, suspect=True)
         self._worker(worker).ask(lambda store, _: store.claim(claim))
 
+    @rule(worker=ANY, jobs=SOME_SHAPES)
+    def take_suspects(self, worker: int, jobs: list[Shape]) -> None:
+        """Several come at once, and are taken one after the other."""
+        pair = self._awake(worker)
+        made = [self._make(pair, shape._replace(status=Status.READY)) for shape in jobs]
+        suspects = {job.id: job._replace(crashes=SUSPICIOUS) for job in made}
+        pair.ask(lambda store, theirs: store.add([theirs(job) for job in suspects.values()]))
+        for _ in suspects:
+            self.claim_a_suspect(worker=worker, slots=1)
+
     @rule(worker=ANY, slots=SLOTS, outcome=OUTCOMES, delay=DELAYS)
     def work(self, worker: int, slots: int, outcome: type[Outcome], delay: int) -> None:
         """Claim, and settle half of what was claimed."""
@@ -196,6 +206,16 @@ class StoreMachine(RuleBasedStateMachine):
         mark = a_mark(name=old.name if old else name, slot=slot, course=f"[{known % 3}]")
         self.marks.append(mark)
         pair.ask(lambda store, theirs: store.tick([Tick(old, mark, [theirs(job) for job in new])]))
+
+    @rule(worker=ANY, known=ANY)
+    def tick_from_what_it_is_not(self, worker: int, known: int) -> None:
+        """Move a mark from another course, from another slot, and from not being there."""
+        pair = self._worker(worker)
+        for mark in self._any_of(pair.model.marks() if pair.model.worker else [], known):
+            slot = 2 if mark.slot is None else mark.slot + 1
+            new = mark._replace(slot=slot + 1)
+            for old in (mark._replace(course="[-1]"), mark._replace(slot=slot), None):
+                pair.ask(partial(_tick, Tick(old, new)))
 
     @rule(worker=ANY, known=ANY)
     def drop_a_mark(self, worker: int, known: int) -> None:
@@ -303,6 +323,10 @@ def _get(job_id: int, store: Store, _: object) -> Job | None:
 
 def _find(wanted: dict[str, Any], before: int | None, store: Store, _: object) -> Page:
     return store.find(before=before, **wanted)
+
+
+def _tick(tick: Tick, store: Store, _: object) -> list[bool]:
+    return store.tick([tick])
 
 
 def store_machine(place: Place, *, steps: int = STEPS) -> type[TestCase]:
