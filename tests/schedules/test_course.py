@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from greenroom import cron, every
@@ -211,7 +211,6 @@ def test_a_course_as_it_was_kept_once_is_understood():
 BACK = [-SECOND, -HOUR, -24 * HOUR, -YEAR]
 
 
-@settings(deadline=None)  # how long one takes is the machine's doing
 @given(
     st.sampled_from([every(minutes=7), cron("*/15 1-3 * * *", timezone="Europe/Berlin"), cron("30 2 * * *")]),
     st.builds(

@@ -159,7 +159,7 @@ VALUES = st.recursive(
     ),
     max_leaves=10,
 )
-many = settings(deadline=None, max_examples=100)
+many = settings(max_examples=100)
 
 
 @many
