@@ -398,7 +398,8 @@ class Runner:
             attempt.stop(Released(self.clock.now()))
 
     def _forget(self, attempt: Attempt) -> None:
-        self.attempts.pop(attempt.job.id, None)
+        if self.attempts.get(attempt.job.id) is attempt:  # else the next attempt of that job has begun already
+            del self.attempts[attempt.job.id]
         if attempt.job.id == self._suspects.running:
             self._suspects.end()
             self.service.wake()

@@ -1,10 +1,12 @@
 """What goes wrong is tried again, for so long as was declared, and a task can say itself how its attempt ends."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import gevent
 import pytest
-from acts import PATIENCE, add, break_down, say, stage, succeed_at, until
+from acts import PATIENCE, add, break_down, in_a_file, say, stage, succeed_at, until, wait
 
 from greenroom import Cancel, Retry, Snooze, Status, constant, linear
 from greenroom.clock import as_datetime
@@ -28,6 +30,33 @@ def test_a_task_is_tried_until_it_succeeds(room, declare):
     assert (result.status, result.return_value, result.attempts) == (Status.SUCCESSFUL, 3, 3)
     assert [(error.attempt, error.message) for error in result.errors] == [(1, "try 1"), (2, "try 2")]
     assert stage.seen == [1, 2, 3]
+
+
+def wait_and_fail_once():
+    wait()
+    if len(stage.seen) == 1:
+        raise ConnectionError
+
+
+@in_a_file
+def test_an_attempt_that_begins_before_the_room_knows_that_the_last_is_stored_can_be_ended(room, declare, tmp_path):
+    result = declare(room, wait_and_fail_once, backoff=AT_ONCE).enqueue()
+    stage.wait_for()
+    side = room._backstage.sides[0]
+    queue = side.store._writer._waiting
+    with closing(sqlite3.connect(tmp_path / "greenroom.db", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        gevent.spawn(declare(room, add).enqueue, 1)
+        until(lambda: not queue)  # the writer has taken that, and waits
+        stage.curtain.set()
+        until(lambda: stage.seen)
+        stage.curtain.clear()
+        side.runner.wake()
+        until(lambda: len(queue) == 2)  # how it ended, and the claim of what is ready
+        database.execute("COMMIT")
+    stage.wait_for()
+    assert result.cancel() is True
+    assert result.wait(PATIENCE).status is Status.CANCELLED
 
 
 def test_a_task_is_tried_until_its_attempts_are_used_up(room, declare):
