@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from gevent import get_hub, spawn
 
 from greenroom._attempt import Attempt
+from greenroom._heed import Heed
 from greenroom._native import get_ident
 from greenroom._recorder import Recorder
 from greenroom._service import Service
@@ -52,6 +53,7 @@ class Runner:
         self.service = Service(f"runner of {store.url}", self._turn)
         self.recorder = Recorder(store, clock=clock, recorded=self._recorded, dropped=self._forget)
         self.settle = self.recorder.settle
+        self.heed = Heed(store, self.attempts)
         self._store = store
         self._lanes = lanes
         self.codec = codec
@@ -82,6 +84,7 @@ class Runner:
         self._look_everywhere()
         self.service.start()
         self.recorder.service.start()
+        self.heed.service.start()
 
     def stop(self) -> None:
         """Claim nothing more; what runs goes on."""
@@ -107,9 +110,8 @@ class Runner:
         """Note what other workers have done. Waits for nothing."""
         if news.due is not None:
             self._fall_due(news.due)
-        mine = self.attempts.keys() if news.changed is None else news.changed & self.attempts.keys()
-        if mine:
-            spawn(self._heed, [*mine])
+        if self.is_running or self.attempts:
+            self.heed.hear(news)
 
     def has_backlog(self) -> bool:
         """Whether ready jobs may be waiting in the store, to be run here."""
@@ -147,6 +149,7 @@ class Runner:
 
     def disown(self) -> None:
         """Release what did not end even so, in the store alone: whatever it comes to later is fenced off."""
+        self.heed.service.stop()
         self.recorder.service.stop()
         try:
             self.recorder.record()  # what it did not get round to, for trouble in the store
@@ -214,15 +217,6 @@ class Runner:
     def _save_soon(self, attempt: Attempt) -> None:
         if self.attempts.get(attempt.job.id) is attempt:  # else it has ended, or goes on though it was given back
             spawn(self.save, attempt)
-
-    def _heed(self, ids: list[int]) -> None:
-        """End those that were called off in another process."""
-        for job_id in ids:
-            attempt, stored = self.attempts.get(job_id), self._store.get(job_id)
-            if attempt is None or stored is None or stored.called_off is None or not attempt.is_of(stored):
-                continue
-            attempt.job = stored
-            attempt.stop(Cancelled(stored.called_off))
 
     def _can_take(self, job: Job) -> bool:
         return (

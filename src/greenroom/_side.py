@@ -91,7 +91,7 @@ class Side:
 
     @property
     def services(self) -> tuple[Service, ...]:
-        return self.runner.service, self.runner.recorder.service, self.janitor.service
+        return self.runner.service, self.runner.recorder.service, self.runner.heed.service, self.janitor.service
 
     @property
     def is_running(self) -> bool:

@@ -1,6 +1,7 @@
 """Several processes on one file: each hears at once of what concerns it, and looks at nothing in vain."""
 
 import signal
+from contextlib import contextmanager
 
 import pytest
 from acts import PATIENCE, in_a_file, say, stage, until, wait
@@ -83,6 +84,40 @@ def test_a_job_that_runs_elsewhere_can_be_cancelled(web, worker):
     assert result.cancel("no need")
     woken(result)
     assert (result.status, result.note, stage.seen) == (Status.CANCELLED, "no need", [])
+
+
+@pytest.fixture
+def late_answers(worker):
+    """For as long as one likes the worker does not hear what its store did for it, as when its event loop is late."""
+    side = worker._backstage.sides[0]
+    desk = side.store._writer
+
+    @contextmanager
+    def held_back():
+        until(side.runner.service._bell.linkcount)  # it asks for nothing just now
+        desk._doorbell.stop()
+        try:
+            yield
+        finally:
+            desk._doorbell.start(desk._deliver)
+            desk._doorbell.send()
+
+    return held_back
+
+
+def test_so_can_one_that_has_only_just_been_taken(web, worker, late_answers, monkeypatch):
+    side = worker._backstage.sides[0]
+    told = []
+    monkeypatch.setattr(side.store._ledger.siblings, "_heard", lambda news: (side._heard(news), told.append(news)))
+    with late_answers():
+        result = web.tasks["acts.wait"].enqueue("curtain")
+        until(lambda: result.refresh() or result.status is Status.RUNNING)
+        told.clear()
+        assert result.cancel("changed my mind") is True
+        until(lambda: told)
+        assert not side.runner.attempts
+    assert woken(result).status is Status.CANCELLED
+    assert (result.note, stage.on_stage) == ("changed my mind", 0)
 
 
 def test_what_is_given_back_by_one_is_run_by_another(make_room, declare):
