@@ -183,6 +183,8 @@ class Runner:
             if self._insist(self._store.swap, now, new):
                 if is_waiting:
                     self._settled(new)
+                else:  # here too, perhaps, for it may be that this worker has taken it just now
+                    self._hub.loop.run_callback_threadsafe(self.heed.hear, News(changed=frozenset([job.id])))
                 return True
             now = self._store.get(job.id)  # it has been claimed, or has told of its progress
         return False

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from acts import PATIENCE, in_a_file, say, stage, until, wait
-from gevent import Timeout, spawn
+from gevent import Timeout, get_hub, spawn
 
 from greenroom import Status
 
@@ -118,6 +118,14 @@ def test_so_can_one_that_has_only_just_been_taken(web, worker, late_answers, mon
         assert not side.runner.attempts
     assert woken(result).status is Status.CANCELLED
     assert (result.note, stage.on_stage) == ("changed my mind", 0)
+
+
+def test_by_a_thread_of_the_process_that_has_taken_it_too(web, worker, late_answers):
+    with late_answers():
+        result = web.tasks["acts.wait"].enqueue("curtain")
+        until(lambda: result.refresh() or result.status is Status.RUNNING)
+        assert get_hub().threadpool.spawn(worker.get_result(result.id).cancel).get(timeout=PATIENCE) is True
+    assert woken(result).status is Status.CANCELLED
 
 
 def test_what_is_given_back_by_one_is_run_by_another(make_room, declare):
