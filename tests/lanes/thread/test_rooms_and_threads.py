@@ -136,19 +136,28 @@ from greenroom._native import allocate_lock
 latch = allocate_lock()
 latch.acquire()
 room = Greenroom("memory://")
+begun = []
 
-@room.task(lane="thread")
 def wait_in_c():
     while True:
         try:
+            begun.append(True)
             latch.acquire()
         except BaseException:  # it was told to end before it came to wait
             pass
 
+@room.task(lane="thread")
+def insist():
+    while True:
+        try:
+            wait_in_c()
+        except BaseException:  # the same, between two tries
+            pass
+
 room.start()
 lane = room._backstage.lanes["thread"]
-wait_in_c.enqueue()
-while not lane.threads:
+insist.enqueue()
+while not begun:
     gevent.sleep(0.01)
 room.stop(0)
 print("stuck:", len(lane.stuck))
