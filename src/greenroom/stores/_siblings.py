@@ -165,9 +165,12 @@ class Siblings:
         return self._bell is not None and name == self._bell.name
 
     def _tell(self, news: News) -> None:
-        self._loop.run_callback_threadsafe(self._heard, news)
+        self._loop.run_callback_threadsafe(self._hear, news)
 
     # In the hub.
+
+    def _hear(self, news: News) -> None:
+        self._heard(news)  # as it is by then: who has closed meanwhile hears nothing more
 
     def close(self) -> None:
         """Take down one's own bell, and watch over nobody."""

@@ -40,6 +40,11 @@ class Ear:
         self._event.set()
 
 
+def is_in_doubt(news: News) -> bool:
+    """Whether the machine is so busy that a worker was told meanwhile that anything may have changed."""
+    return news.changed is None
+
+
 class Hearing(Workers):
     """A worker hears of what others do."""
 
@@ -89,10 +94,11 @@ class Hearing(Workers):
     def test_that_the_next_slot_was_enqueued_is_told_by_its_jobs_alone(self, store: Store, ear: Ear) -> None:
         mark = a_mark()
         store.tick([Tick(None, mark)])
-        ear.until(lambda news: news.is_rescheduled)
+        before = ear.until(lambda news: news.is_rescheduled)
         ear.news = News()
         store.tick([Tick(mark, mark._replace(slot=NOON), [a_job()])])
-        assert not ear.until(lambda news: news.due is not None).is_rescheduled
+        news = ear.until(lambda news: news.due is not None)
+        assert not news.is_rescheduled or is_in_doubt(before | news)
 
     @pytest.mark.parametrize("outcome", [Released(NOON), Retried(NOON, an_error())], ids=["released", "retried"])
     def test_a_job_that_is_given_back_is_told_of(
@@ -119,8 +125,7 @@ class Hearing(Workers):
         store.add([job := a_job().claimed(store.worker, clock.now())])
         store.swap(job, job.after(Succeeded(1), clock.now()))
         news = ear.until(lambda news: news.changed != frozenset())
-        # On a machine so busy that it is in doubt meanwhile, it is told that anything may have changed.
-        assert news.due is None or news.changed is None
+        assert news.due is None or is_in_doubt(news)
 
     def test_a_worker_does_not_hear_of_itself(self, store: Store, make_store: MakeStore, clock: ManualClock) -> None:
         with closing(make_store()) as speaker, closing(make_store()) as other:
@@ -129,13 +134,14 @@ class Hearing(Workers):
             other.open()
             speaker.add([a_job()])
             others.until(lambda news: news.due is not None)
-            assert own.news.due is None
+            assert own.news.due is None or is_in_doubt(own.news)
 
     def test_who_is_closed_hears_nothing_more(self, store: Store, ear: Ear, make_store: MakeStore) -> None:
         former = make_store()
         its_ear = Ear(former)
         former.open()
         former.close()
+        its_ear.news = News()
         store.add([a_job()])
         ear.until(lambda news: news.due is not None)
-        assert its_ear.news.due is None
+        assert its_ear.news == News()
